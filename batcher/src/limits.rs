@@ -1,0 +1,64 @@
+//! The bounds of a pool, the answers when they are reached, and its counts.
+
+use std::time::Duration;
+
+/// The bounds of one pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Entries that may wait in the queue; claimed ones do not count.
+    pub max_queued: usize,
+    /// Of these, how many may come from [`Origin::Ingest`](crate::Origin::Ingest).
+    pub max_queued_ingest: usize,
+    /// Entries that a replica executes together, and may hold unstarted; at least 1.
+    pub max_batch_size: usize,
+    /// How long an entry waits for others to share its batch.
+    pub batch_wait_timeout: Duration,
+}
+
+/// Why an entry was not taken in. Nothing of it is kept and its job is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// All places are taken.
+    #[error("the queue is full: {queued} requests wait and {limit} may; retry later")]
+    Full {
+        /// Entries that wait.
+        queued: usize,
+        /// Entries that may wait.
+        limit: usize,
+    },
+    /// Places are free, but ingest holds its whole share.
+    #[error(
+        "the queue's share for ingest is full: {queued} records wait and {limit} may; retry later"
+    )]
+    IngestShareFull {
+        /// Ingest entries that wait.
+        queued: usize,
+        /// Ingest entries that may wait.
+        limit: usize,
+    },
+    /// The pool takes no more entries.
+    #[error("the queue is closed because its server stops; send the request to another one")]
+    Closed,
+    /// The deadline had passed before the entry could wait.
+    #[error("the deadline passed before the request was queued; allow it more time")]
+    Expired,
+}
+
+/// A pool's counts at one instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolSnapshot {
+    /// Entries that wait in the queue.
+    pub queued: usize,
+    /// Of these, entries of [`Origin::Ingest`](crate::Origin::Ingest).
+    pub queued_ingest: usize,
+    /// Entries that replicas have claimed and not started.
+    pub claimed: usize,
+    /// Entries that replicas execute.
+    pub executing: usize,
+    /// All of these: queued, claimed and executing.
+    pub ongoing: usize,
+    /// How long the oldest queued entry has waited.
+    pub oldest_wait: Option<Duration>,
+    /// Replicas that hold a seat, those that drain included.
+    pub replicas: usize,
+}

@@ -1,0 +1,277 @@
+//! The state of a pool: a plain machine that gets the time from outside and keeps what is to be
+//! done outside (see [`Effects`]) until it is settled.
+//!
+//! Every entry is in exactly one [`Place`]; `relocate` and `take_out` are all that change it.
+
+mod claiming;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use tokio::time::Instant;
+
+use crate::effects::Effects;
+use crate::entry::{EntryId, Job, NewEntry, Origin, PerOrigin, Removal};
+use crate::limits::{PoolLimits, PoolSnapshot, SubmitError};
+use crate::lines::Lines;
+use crate::seats::{SeatId, Seats};
+
+/// All that a pool knows.
+#[derive(Debug)]
+pub(crate) struct State<J> {
+    limits: PoolLimits,
+    is_accepting: bool,
+    /// The last instant that the state was told.
+    now: Instant,
+
+    /// All ongoing entries, by arrival.
+    entries: BTreeMap<EntryId, Entry<J>>,
+    next_entry: u64,
+    /// The entries that are queued.
+    lines: Lines,
+    /// The entries that are claimed or executing.
+    seats: Seats,
+    next_claim: u64,
+    deadlines: BTreeSet<(Instant, EntryId)>,
+
+    ongoing: PerOrigin,
+    /// The integral of ongoing entries over time, in entry-seconds, until `now`.
+    ongoing_area: f64,
+    /// Somebody is to be told when more than so many entries are ongoing.
+    demand_mark: usize,
+
+    /// What is to be done outside since the state was settled.
+    effects: Effects<J>,
+}
+
+/// An ongoing entry.
+#[derive(Debug)]
+struct Entry<J> {
+    submitted: NewEntry<J>,
+    enqueued_at: Instant,
+    is_suspect: bool,
+    tries: u32,
+    place: Place,
+}
+
+/// Where an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Queued,
+    Claimed { by: SeatId, turn: u64 },
+    Executing { by: SeatId },
+}
+
+impl<J: Job> State<J> {
+    pub(crate) fn new(limits: PoolLimits, now: Instant) -> Self {
+        Self {
+            limits,
+            is_accepting: true,
+            now,
+            entries: BTreeMap::new(),
+            next_entry: 0,
+            lines: Lines::default(),
+            seats: Seats::default(),
+            next_claim: 0,
+            deadlines: BTreeSet::new(),
+            ongoing: PerOrigin::default(),
+            ongoing_area: 0.0,
+            demand_mark: usize::MAX,
+            effects: Effects::default(),
+        }
+    }
+
+    /// Time passes: what is due leaves, so that no operation after this one sees it.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.now);
+        self.ongoing_area += self.entries.len() as f64 * passed.as_secs_f64();
+        self.now = self.now.max(now);
+        while let Some(&(due, id)) = self.deadlines.first()
+            && due <= self.now
+        {
+            self.remove(id, Removal::Expired);
+        }
+    }
+
+    /// Takes an entry in. It is only borrowed, so that the caller drops a refused one outside the lock.
+    pub(crate) fn submit(&mut self, entry: &NewEntry<J>) -> Result<EntryId, SubmitError> {
+        self.admit(entry)?;
+        let id = EntryId(self.next_entry);
+        self.next_entry += 1;
+        if let Some(deadline) = entry.deadline {
+            self.deadlines.insert((deadline, id));
+            self.effects.deadline_moved |= self.deadlines.first() == Some(&(deadline, id));
+        }
+        *self.ongoing.of_mut(entry.origin) += 1;
+        self.lines.insert(id, entry);
+        let entry = Entry {
+            submitted: entry.clone(),
+            enqueued_at: self.now,
+            is_suspect: false,
+            tries: 0,
+            place: Place::Queued,
+        };
+        self.entries.insert(id, entry);
+        Ok(id)
+    }
+
+    fn admit(&self, entry: &NewEntry<J>) -> Result<(), SubmitError> {
+        if !self.is_accepting {
+            return Err(SubmitError::Closed);
+        }
+        if entry.deadline.is_some_and(|deadline| deadline <= self.now) {
+            return Err(SubmitError::Expired);
+        }
+        let (queued, limit) = (self.lines.queued().total(), self.limits.max_queued);
+        if queued >= limit {
+            return Err(SubmitError::Full { queued, limit });
+        }
+        let (queued, limit) = (self.lines.queued().of(entry.origin), self.limits.max_queued_ingest);
+        if entry.origin == Origin::Ingest && queued >= limit {
+            return Err(SubmitError::IngestShareFull { queued, limit });
+        }
+        Ok(())
+    }
+
+    /// Removes an entry wherever it is. A seat that holds it is woken, since it has room now.
+    pub(crate) fn remove(&mut self, id: EntryId, why: Removal) -> bool {
+        let Some(entry) = self.take_out(id) else { return false };
+        if let Some(seat) = entry.place.seat() {
+            self.effects.bells.extend(self.seats.wake(seat));
+        }
+        self.effects.removed.push((entry.submitted.job, why));
+        true
+    }
+
+    /// Removes the entries of an origin that no replica executes.
+    pub(crate) fn discard_unstarted(&mut self, origin: Origin) -> usize {
+        self.remove_all(Removal::Discarded, |entry| {
+            entry.submitted.origin == origin && !matches!(entry.place, Place::Executing { .. })
+        })
+    }
+
+    pub(crate) fn stop_accepting(&mut self) {
+        self.is_accepting = false;
+    }
+
+    /// Takes nothing more in and removes what is left.
+    pub(crate) fn close(&mut self) -> usize {
+        self.stop_accepting();
+        self.remove_all(Removal::Closed, |_| true)
+    }
+
+    fn remove_all(&mut self, why: Removal, applies: impl Fn(&Entry<J>) -> bool) -> usize {
+        let chosen = self.entries.iter().filter(|(_, entry)| applies(entry));
+        let ids: Vec<EntryId> = chosen.map(|(&id, _)| id).collect();
+        ids.into_iter().filter(|&id| self.remove(id, why)).count()
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    pub(crate) fn ongoing(&self, origin: Option<Origin>) -> usize {
+        origin.map_or(self.ongoing.total(), |origin| self.ongoing.of(origin))
+    }
+
+    pub(crate) fn ongoing_area(&self) -> f64 {
+        self.ongoing_area
+    }
+
+    /// Whether more than `mark` entries are ongoing; if not, `demand_rose` tells when they are.
+    pub(crate) fn is_demand_above(&mut self, mark: usize) -> bool {
+        let is_above = self.entries.len() > mark;
+        if !is_above {
+            self.demand_mark = self.demand_mark.min(mark);
+        }
+        is_above
+    }
+
+    pub(crate) fn snapshot(&self) -> PoolSnapshot {
+        let oldest = self.lines.oldest().and_then(|id| self.entries.get(&id));
+        PoolSnapshot {
+            queued: self.lines.queued().total(),
+            queued_ingest: self.lines.queued().of(Origin::Ingest),
+            claimed: self.seats.unstarted(),
+            executing: self.seats.executing(),
+            ongoing: self.entries.len(),
+            oldest_wait: oldest.map(|entry| self.now.saturating_duration_since(entry.enqueued_at)),
+            replicas: self.seats.len(),
+        }
+    }
+
+    /// Ends an operation: what is to be done outside of the lock.
+    ///
+    /// No wake-up is lost: whatever changed, if a sleeping seat may now take something, one is
+    /// woken here. It claims, which is an operation again and so wakes the next, until nothing is
+    /// left that a sleeping seat may take. A seat that was woken but has not claimed yet does not
+    /// count as sleeping, so further changes wake others.
+    pub(crate) fn settle(&mut self) -> Effects<J> {
+        let queued = self.lines.queued().total();
+        if let Some(seat) = self.seats.to_wake(queued, self.limits.max_batch_size) {
+            self.effects.bells.extend(self.seats.wake(seat));
+        }
+        if self.entries.len() > self.demand_mark {
+            self.demand_mark = usize::MAX;
+            self.effects.demand_rose = true;
+        }
+        mem::take(&mut self.effects)
+    }
+
+    /// Moves an entry to another place.
+    fn relocate(&mut self, id: EntryId, to: Place) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let from = mem::replace(&mut entry.place, to);
+        from.remove(id, &entry.submitted, &mut self.lines, &mut self.seats);
+        to.insert(id, &entry.submitted, &mut self.lines, &mut self.seats);
+    }
+
+    /// Takes an entry out of the pool: its place and its count are free.
+    fn take_out(&mut self, id: EntryId) -> Option<Entry<J>> {
+        let entry = self.entries.remove(&id)?;
+        let submitted = &entry.submitted;
+        entry.place.remove(id, submitted, &mut self.lines, &mut self.seats);
+        if let Some(deadline) = submitted.deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+        *self.ongoing.of_mut(submitted.origin) -= 1;
+        self.effects.emptied |= self.ongoing.of(submitted.origin) == 0;
+        Some(entry)
+    }
+}
+
+impl Place {
+    /// The seat that holds the entry.
+    fn seat(self) -> Option<SeatId> {
+        match self {
+            Self::Queued => None,
+            Self::Claimed { by, .. } | Self::Executing { by } => Some(by),
+        }
+    }
+
+    fn insert<J>(self, id: EntryId, entry: &NewEntry<J>, lines: &mut Lines, seats: &mut Seats) {
+        match self {
+            Self::Queued => lines.insert(id, entry),
+            Self::Claimed { by, turn } => {
+                seats.get_mut(by).map(|seat| seat.unstarted.insert(turn, id));
+            }
+            Self::Executing { by } => {
+                seats.get_mut(by).map(|seat| seat.executing.insert(id));
+            }
+        }
+    }
+
+    fn remove<J>(self, id: EntryId, entry: &NewEntry<J>, lines: &mut Lines, seats: &mut Seats) {
+        match self {
+            Self::Queued => lines.remove(id, entry),
+            Self::Claimed { by, turn } => {
+                seats.get_mut(by).map(|seat| seat.unstarted.remove(&turn));
+            }
+            Self::Executing { by } => {
+                seats.get_mut(by).map(|seat| seat.executing.remove(&id));
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+use std::process::ExitCode;
+
+use framegate::camera::{self, Options};
+use tokio_util::sync::CancellationToken;
+
+use super::{failed, output, signals::Signals};
+
+/// Plays until its end, SIGTERM or SIGINT.
+pub async fn run(options: Options) -> ExitCode {
+    match play(options).await {
+        Ok(summary) => {
+            output::line(&summary);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => failed(&failure),
+    }
+}
+
+async fn play(options: Options) -> anyhow::Result<String> {
+    let (signals, stop) = (Signals::new()?, CancellationToken::new());
+    let stopping = stop.clone();
+    let watch = tokio::spawn(async move {
+        signals.first().await;
+        stopping.cancel();
+    });
+    let camera::Counts { produced, acknowledged, failed, late } =
+        camera::run(options, stop).await?.total;
+    watch.abort();
+    Ok(format!("produced={produced} acknowledged={acknowledged} failed={failed} late={late}"))
+}

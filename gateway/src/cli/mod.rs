@@ -1,0 +1,94 @@
+//! The command line: parses it, sets up logging and the runtime, and runs one subcommand.
+
+mod camera;
+mod check;
+mod demo;
+mod output;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+
+/// Serves vision models on video frames.
+#[derive(Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How log lines are written to stderr.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "FRAMEGATE_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info, debug or trace, also per module.
+    #[arg(long, global = true, default_value = "info", env = "FRAMEGATE_LOG")]
+    log: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway and its replicas with a policy.
+    Serve(serve::Options),
+    /// Validate a policy and say what it would run.
+    Check(check::Options),
+    /// Play videos or folders of frames into a bucket and Kafka topics.
+    Camera(framegate::camera::Options),
+    /// Run everything on this machine, with an embedded broker and cameras.
+    Demo(framegate::demo::Options),
+}
+
+/// Exit code for a policy, or a command line, that was refused.
+const REFUSED: u8 = 2;
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(problem) = start_logging(&cli) {
+        output::problem(&format!("--log {}: {problem}", cli.log));
+        return ExitCode::from(REFUSED);
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_name("fg-async").enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(%error, "no runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(options) => serve::run(options).await,
+            Command::Check(options) => check::run(&options),
+            Command::Camera(options) => camera::run(options).await,
+            Command::Demo(options) => demo::run(options).await,
+        }
+    });
+    // What still blocks, such as a batch that was abandoned, shall not hold the process.
+    runtime.shutdown_background();
+    code
+}
+
+fn start_logging(cli: &Cli) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::try_new(&cli.log)?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match cli.log_format {
+        LogFormat::Text => subscriber.with_target(false).init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// Logs why a command failed, with its causes, and answers the exit code.
+fn failed(failure: &anyhow::Error) -> ExitCode {
+    error!("{failure:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,37 @@
+use std::{path::PathBuf, process::ExitCode};
+
+use framegate::{gateway::Gateway, policy};
+
+use super::{REFUSED, failed, output, signals::Signals};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// The policy file.
+    #[arg(long, value_name = "FILE", env = "FRAMEGATE_CONFIG")]
+    config: PathBuf,
+}
+
+/// Serves until SIGTERM or SIGINT, then stops gracefully.
+pub async fn run(options: Options) -> ExitCode {
+    let policy = match policy::load(&options.config) {
+        Ok(policy) => policy,
+        Err(problems) => {
+            output::problem(&problems.to_string());
+            return ExitCode::from(REFUSED);
+        }
+    };
+    match serve(policy).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failed(&failure),
+    }
+}
+
+async fn serve(policy: policy::Policy) -> anyhow::Result<()> {
+    let signals = Signals::new()?;
+    let gateway = Gateway::start(policy, None).await?;
+    let (grpc, http) = (gateway.grpc_address(), gateway.http_address());
+    output::line(&format!("ready grpc={grpc} http={http}"));
+    signals.first().await;
+    gateway.stop().await;
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! `framegate demo`: cameras, an embedded broker and the gateway in one process, and a summary that
+//! accounts for every frame.
+
+mod dead_letters;
+mod greeting;
+mod options;
+mod reconcile;
+mod run;
+mod scoreboard;
+mod stage;
+mod status;
+mod summary;
+
+pub use options::Options;
+pub use run::run;
+pub use summary::{ModelSummary, Quantiles, ReplicaSummary, Summary};

@@ -1,0 +1,108 @@
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+
+use super::options::Options;
+use crate::{
+    camera,
+    embedded_broker::EmbeddedBroker,
+    policy::{self, Bucket, Policy, Sink},
+};
+
+/// What the demo plays on: its broker, its bucket, and the files of the run.
+pub struct Stage {
+    /// The Kafka of the demo.
+    pub broker: EmbeddedBroker,
+    /// Where records go that cannot be served.
+    pub dead_letter_topic: Option<String>,
+    /// What the broker acknowledged to the cameras.
+    pub acknowledged: PathBuf,
+    /// The results.
+    pub results: PathBuf,
+    /// The drop log.
+    pub drops: PathBuf,
+    /// The summary.
+    pub summary: PathBuf,
+    bucket: Bucket,
+}
+
+/// Every so often the cameras speed up, for a moment and by a factor, so that replicas come and go.
+const BURST: camera::Burst =
+    camera::Burst { every: Duration::from_secs(8), lasts: Duration::from_secs(2), factor: 4.0 };
+
+const TOPIC_PREFIX: &str = "camera_";
+
+impl Stage {
+    /// Reads the policy, starts the broker with one topic per camera, points the policy to it, and
+    /// removes the files of the last run.
+    ///
+    /// # Errors
+    /// When the policy is refused or lacks a bucket or the drop log, or the broker cannot start.
+    pub fn set(options: &Options) -> anyhow::Result<(Self, Policy)> {
+        let mut policy = policy::load(&options.config)?;
+        let Some(Sink::Jsonl { path: results, drops: Some(drops) }) = policy.sinks.first().cloned()
+        else {
+            bail!("{}: the demo needs a jsonl sink with drops", options.config.display());
+        };
+        let bucket = policy.buckets.first().cloned();
+        let bucket = bucket.with_context(|| {
+            format!("{}: the demo needs a bucket to put frames into", options.config.display())
+        })?;
+        let dead_letter_topic = policy.ingest.iter().find_map(|ingest| ingest.dead_letter.clone());
+        let mut topics: Vec<String> =
+            (1..=options.cameras).map(|number| format!("{TOPIC_PREFIX}{number}")).collect();
+        topics.extend(dead_letter_topic.clone());
+        let broker = EmbeddedBroker::start(&topics, 1)?;
+        for ingest in &mut policy.ingest {
+            ingest.brokers = broker.bootstrap_servers().to_owned();
+        }
+        let in_folder = |name: &str| options.folder.join(name);
+        let stage = Self {
+            broker,
+            dead_letter_topic,
+            acknowledged: in_folder("acknowledged.jsonl"),
+            results,
+            drops,
+            summary: in_folder("summary.json"),
+            bucket,
+        };
+        stage.clear(&options.folder)?;
+        Ok((stage, policy))
+    }
+
+    fn clear(&self, folder: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        for path in [&self.acknowledged, &self.results, &self.drops, &self.summary] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| path.display().to_string());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the cameras do.
+    pub fn cameras(&self, options: &Options) -> camera::Options {
+        camera::Options {
+            clips: options.clips.clone(),
+            bucket: self.bucket.root.clone(),
+            bucket_name: self.bucket.name.clone(),
+            brokers: self.broker.bootstrap_servers().to_owned(),
+            topic_prefix: TOPIC_PREFIX.to_owned(),
+            cameras: options.cameras,
+            fps: options.fps,
+            seconds: options.seconds,
+            frames: None,
+            format: camera::RecordFormat::Json,
+            burst: Some(BURST),
+            acknowledged: Some(self.acknowledged.clone()),
+            quality: 3,
+        }
+    }
+}

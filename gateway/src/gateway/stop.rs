@@ -1,0 +1,76 @@
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{sleep, timeout};
+use tonic_health::ServingStatus;
+use tracing::{info, warn};
+
+use super::Gateway;
+
+/// How long the consumers may take to commit and to leave their group.
+const LEAVE_LIMIT: Duration = Duration::from_secs(10);
+
+impl Gateway {
+    /// Stops in the one order in which nothing is lost. What a later step needs, an earlier one
+    /// leaves running:
+    ///
+    /// 1. readiness off; calls are still taken for `drain_delay`, until who routes them has seen it;
+    /// 2. consumers take no more records; ingest entries that no replica has started are discarded,
+    ///    uncommitted, so that another gateway gets them;
+    /// 3. no new calls: the listener closes and connections are told to go away;
+    /// 4. calls end, within `graceful_shutdown_timeout`; what is left then gets UNAVAILABLE;
+    /// 5. replicas finish their batches and stop;
+    /// 6. results are delivered and the sinks flushed;
+    /// 7. offsets are committed and the consumer group is left;
+    /// 8. the HTTP listener closes last, so that all of this can be watched.
+    pub async fn stop(mut self) {
+        info!(step = 1, "stopping: readiness off");
+        self.not_ready.cancel();
+        self.health.set_service_status("", ServingStatus::NotServing).await;
+        sleep(self.server.drain_delay).await;
+
+        info!(step = 2, "stopping: no more records");
+        join_all(self.ingests.iter().map(|ingest| ingest.stop_taking())).await;
+        let discarded: usize = self.pools().iter().map(|pool| pool.discard_ingest()).sum();
+
+        info!(step = 3, discarded, "stopping: no new calls");
+        self.no_calls.cancel();
+        self.finish_calls().await;
+
+        info!(step = 5, "stopping: replicas");
+        join_all(self.pools().iter().map(|pool| pool.stop_replicas())).await;
+        let left: usize = self.pools().iter().map(|pool| pool.queue().close()).sum();
+
+        info!(step = 6, left, "stopping: sinks");
+        join_all(self.ingests.iter().map(|ingest| ingest.delivered(LEAVE_LIMIT))).await;
+        self.sinks.flush().await;
+
+        info!(step = 7, "stopping: offsets");
+        join_all(self.ingests.iter().map(|ingest| ingest.finish(LEAVE_LIMIT))).await;
+
+        info!(step = 8, "stopping: HTTP");
+        self.no_probes.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        let _ = self.http_server.await;
+        info!("stopped");
+    }
+
+    /// Step 4: waits for the calls, and cuts off those that take too long.
+    async fn finish_calls(&mut self) {
+        info!(step = 4, "stopping: finishing calls");
+        let grace = self.server.graceful_shutdown_timeout;
+        if timeout(grace, &mut self.grpc_server).await.is_err() {
+            warn!("calls cut off after graceful_shutdown_timeout");
+            self.admission.pools().iter().for_each(|pool| {
+                pool.queue().close();
+            });
+            // Their answers leave before the connections close.
+            let _ = timeout(ANSWER_LIMIT, &mut self.grpc_server).await;
+        }
+        self.no_replicas.cancel();
+    }
+}
+
+/// How long a cut-off call's answer may take to leave.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);

@@ -1,0 +1,10 @@
+//! The gRPC doors: `FrameService` for clients and `OperatorService` for operators.
+
+mod call;
+mod convert;
+mod frame_service;
+mod operator_service;
+
+pub use call::ClientAddress;
+pub use frame_service::Frames;
+pub use operator_service::Operator;

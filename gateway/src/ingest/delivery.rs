@@ -1,0 +1,191 @@
+use std::{sync::Arc, time::Duration};
+
+use framegate_proto::{ErrorCode, ServeError};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    admission::{Admission, Answered},
+    entry::{Entry, TakenRecord},
+    kafka::DeadLetters,
+    observe::Observation,
+    outcome::{DropReason, OutcomeKind, Verdict, backoff, judge},
+    result::{drop_record, result_record},
+};
+use crate::{
+    policy::Retries,
+    sink::{Batch, Sink, SinkRecord, Sinks},
+};
+
+/// Brings every answer to its end: results into the sinks, drops into the drop log, dead letters
+/// into their topic, and what can succeed later back to its pool.
+///
+/// Everything it starts ends with it: dropping its future abandons what has no outcome yet.
+pub struct Delivery {
+    /// The answers, of which as many as wait are delivered together.
+    pub answers: mpsc::Receiver<Answered>,
+    /// For further tries.
+    pub admission: Admission,
+    /// Where results and drops go.
+    pub sinks: Arc<Sinks>,
+    /// Where dead letters go; the sinks, if absent.
+    pub dead_letters: Option<Arc<DeadLetters>>,
+    /// How entries are tried again.
+    pub retries: Retries,
+    /// Cancelled when no entry is to be tried again.
+    pub stopping: CancellationToken,
+    /// Where ends are told.
+    pub ends: Arc<Ends>,
+    /// Further tries that wait for their time, and dead letters on their way. Each holds a record
+    /// in flight, which bounds them.
+    pub tasks: JoinSet<()>,
+}
+
+/// Tells of ended entries: the consumer, which commits behind them, the metrics and the observer.
+pub struct Ends {
+    /// To the consumer, with a place for each entry in flight.
+    pub consumer: mpsc::Sender<Arc<TakenRecord>>,
+    /// To metrics and observer.
+    pub observation: Observation,
+}
+
+/// What one round writes, and what has ended once it is written.
+#[derive(Default)]
+struct Round {
+    batch: Batch,
+    ended: Vec<(Entry, OutcomeKind, Instant)>,
+}
+
+/// Answers that are delivered together, at most.
+const ROUND: usize = 256;
+
+impl Delivery {
+    /// Delivers until no answer can come any more.
+    pub async fn run(mut self) {
+        let mut answered = Vec::with_capacity(ROUND);
+        while self.answers.recv_many(&mut answered, ROUND).await > 0 {
+            while self.tasks.try_join_next().is_some() {}
+            let mut round = Round::default();
+            for answered in answered.drain(..) {
+                self.sort(answered, &mut round);
+            }
+            self.write(round).await;
+        }
+    }
+
+    fn sort(&mut self, mut answered: Answered, round: &mut Round) {
+        let error = match &answered.answer {
+            Ok(_) => return round.result(answered, OutcomeKind::Delivered),
+            Err(error) => error.clone(),
+        };
+        let entry = &mut answered.entry;
+        entry.tries = entry.tries.after(error.code);
+        let spread = (&entry.taken.source, &entry.model);
+        let stopping = self.stopping.is_cancelled();
+        match judge(&error, entry.tries, &self.retries, stopping, spread) {
+            Verdict::Drop(reason) => round.dropped(answered, reason),
+            Verdict::Retry(after) => self.retry(answered.entry, after, error.code),
+            Verdict::DeadLetter => self.dead_letter(answered, error, round),
+            // Forgotten: the offset stays where it is.
+            Verdict::Abandon => {}
+        }
+    }
+
+    fn retry(&mut self, entry: Entry, after: Duration, code: ErrorCode) {
+        self.ends.observation.retried(code);
+        // A frame that becomes too old meanwhile is dropped then, not after the whole wait.
+        let left = entry.taken.deadline.map(|deadline| deadline.duration_since(Instant::now()));
+        let wait = left.map_or(after, |left| left.min(after));
+        let (admission, stopping) = (self.admission.clone(), self.stopping.clone());
+        self.tasks.spawn(async move {
+            // The stop comes first, so that nothing is queued after it.
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => {}
+                () = sleep(wait) => admission.admit(&entry.taken, &[entry.model], entry.tries),
+            }
+        });
+    }
+
+    fn dead_letter(&mut self, answered: Answered, error: ServeError, round: &mut Round) {
+        let outcome = OutcomeKind::DeadLettered(error.code);
+        let Some(dead_letters) = self.dead_letters.clone() else {
+            return round.result(answered, outcome);
+        };
+        let (ends, base) = (Arc::clone(&self.ends), self.retries.backoff);
+        self.tasks.spawn(async move {
+            let entry = &answered.entry;
+            let mut failures = 0;
+            while let Err(failure) = dead_letters.send(entry, &error).await {
+                failures += 1;
+                ends.observation.delivery_failures.increment(1);
+                tracing::warn!(entry = entry.id(), failures, error = %failure, "dead letter not written, trying again");
+                sleep(backoff(base, failures, &entry.taken.source)).await;
+            }
+            ends.observation.dead_letters.increment(1);
+            ends.end(answered.entry, outcome, answered.at);
+        });
+    }
+
+    /// Returns when every sink has acknowledged the round, and only then are its entries ended.
+    async fn write(&self, round: Round) {
+        if round.ended.is_empty() {
+            return;
+        }
+        let batch = Arc::new(round.batch);
+        for sink in self.sinks.iter() {
+            self.persist(&**sink, &batch).await;
+        }
+        for (entry, outcome, answered_at) in round.ended {
+            self.ends.end(entry, outcome, answered_at);
+        }
+    }
+
+    async fn persist(&self, sink: &dyn Sink, batch: &Arc<Batch>) {
+        let mut failures = 0;
+        while let Err(error) = sink.deliver(Arc::clone(batch)).await {
+            failures += 1;
+            self.ends.observation.delivery_failures.increment(1);
+            tracing::warn!(sink = sink.name(), failures, %error, "sink failed, trying again");
+            sleep(backoff(self.retries.backoff, failures, sink.name())).await;
+        }
+    }
+}
+
+impl Ends {
+    fn end(&self, entry: Entry, outcome: OutcomeKind, answered_at: Instant) {
+        self.observation.delivery.record(answered_at.elapsed());
+        self.observation.ended(&entry.model, outcome, entry.frame_age());
+        // It has a place for every entry in flight, each of which ends once; and a record is in
+        // flight as long as one of its ends waits there. It is closed only after a fatal error of
+        // the consumer, when nothing can be committed any more.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.consumer.try_send(entry.taken) {
+            tracing::error!("end of an entry lost; its offset stays uncommitted");
+        }
+    }
+}
+
+impl Round {
+    fn result(&mut self, answered: Answered, outcome: OutcomeKind) {
+        let json = result_record(&answered.entry, &answered.answer);
+        self.batch.results.push(sink_record(&answered.entry, json));
+        self.ended.push((answered.entry, outcome, answered.at));
+    }
+
+    fn dropped(&mut self, answered: Answered, reason: DropReason) {
+        let json = drop_record(&answered.entry, reason);
+        self.batch.drops.push(sink_record(&answered.entry, json));
+        self.ended.push((answered.entry, OutcomeKind::Dropped(reason), answered.at));
+    }
+}
+
+fn sink_record(entry: &Entry, json: Vec<u8>) -> SinkRecord {
+    SinkRecord { camera_id: Arc::clone(&entry.taken.record.camera_id), json }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use anyhow::Context;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    consumer::{ConsumerThread, Stage},
+    context::GroupContext,
+    dead_letters::DeadLetters,
+    group::Group,
+    settings,
+    status::Status,
+};
+use crate::{
+    ingest::{
+        admission::{Admission, max_entries},
+        delivery::{Delivery, Ends},
+        gate::Gate,
+        in_flight::InFlight,
+        observe::{ConsumerMetrics, Observation, OutcomeObserver},
+    },
+    intake::Intake,
+    metrics::Registry,
+    policy,
+    sink::Sinks,
+};
+
+/// A running ingest rule: its consumer's thread and its delivery.
+///
+/// It stops in three steps: [`KafkaIngest::stop_taking`], then the gateway drains,
+/// [`KafkaIngest::delivered`], then the sinks are flushed, [`KafkaIngest::finish`]. Dropped without them it leaves its group at once, and what has no
+/// outcome by then is read again later.
+pub struct KafkaIngest {
+    group: String,
+    models: Arc<[Arc<str>]>,
+    status: Arc<Status>,
+    in_flight: Arc<InFlight>,
+    /// What the consumer is to do, and what it has come to.
+    wanted: watch::Sender<Stage>,
+    reached: watch::Receiver<Stage>,
+    /// Cancelled when no entry is to be tried again.
+    stopping: CancellationToken,
+    delivery: AbortHandle,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The consumer answers within one poll, or after one revocation and its commit.
+const STOP_TAKING_LIMIT: Duration = Duration::from_secs(10);
+
+impl KafkaIngest {
+    /// Starts the rule's consumer and delivery. Brokers that cannot be reached are no error: the
+    /// consumer connects whenever they can.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings or the topics, or the thread cannot be started.
+    pub async fn start(
+        ingest: &policy::Ingest,
+        intake: Arc<dyn Intake>,
+        sinks: Arc<Sinks>,
+        registry: &Registry,
+        observer: Option<Arc<dyn OutcomeObserver>>,
+    ) -> anyhow::Result<Self> {
+        let models: Arc<[Arc<str>]> = ingest.models.as_slice().into();
+        let max_entries = max_entries(ingest.max_in_flight, models.len());
+        let (admission, answers) = Admission::new(intake, max_entries);
+        let (consumer_end, ended) = mpsc::channel(max_entries);
+        let observation = Observation::new(registry, &ingest.group, &models, observer);
+        let stopping = CancellationToken::new();
+        let delivery = Delivery {
+            answers,
+            admission: admission.clone(),
+            sinks,
+            dead_letters: dead_letters(ingest)?,
+            retries: ingest.retries.clone(),
+            stopping: stopping.clone(),
+            ends: Arc::new(Ends { consumer: consumer_end, observation }),
+            tasks: JoinSet::new(),
+        };
+        let status = Arc::new(Status::new(ingest.max_frame_age));
+        let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
+        let group =
+            Group::new(ended, ingest.session_timeout, Arc::clone(&status), Arc::clone(&metrics));
+        let (wanted, wanted_seen) = watch::channel(Stage::Taking);
+        let (reached, reached_seen) = watch::channel(Stage::Taking);
+        let in_flight = InFlight::new(ingest.max_in_flight);
+        let thread = spawn(ConsumerThread {
+            consumer: connect(ingest, group)?,
+            models: Arc::clone(&models),
+            map: ingest.record.clone(),
+            max_frame_age: ingest.max_frame_age,
+            commit_interval: ingest.commit_interval,
+            admission,
+            in_flight: Arc::clone(&in_flight),
+            gate: Gate::default(),
+            wanted: wanted_seen,
+            reached,
+            status: Arc::clone(&status),
+            metrics,
+        })?;
+        Ok(Self {
+            group: ingest.group.clone(),
+            models,
+            status,
+            in_flight,
+            wanted,
+            reached: reached_seen,
+            stopping,
+            delivery: tokio::spawn(delivery.run()).abort_handle(),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// The models that it feeds with records which name none.
+    pub fn models(&self) -> &[Arc<str>] {
+        &self.models
+    }
+
+    /// What waits in the topics, in entries for each of its models: the lag of the assigned
+    /// partitions, but at most what arrives within `max_frame_age`. Measured twice a second.
+    pub fn waiting_demand(&self) -> f64 {
+        self.status.demand()
+    }
+
+    /// Whether it consumes, or will as soon as a broker answers. Once false, it stays so: only a
+    /// restart of the gateway helps.
+    pub fn healthy(&self) -> bool {
+        self.status.healthy()
+    }
+
+    /// How many partitions it reads now.
+    pub fn assigned_partitions(&self) -> usize {
+        self.status.assigned()
+    }
+
+    /// First step of the stop: when it returns, no more records are taken and no entry is tried
+    /// again. The consumer stays in its group and commits behind what still ends.
+    pub async fn stop_taking(&self) {
+        self.stopping.cancel();
+        self.want(Stage::Standing);
+        let mut reached = self.reached.clone();
+        let standing = reached.wait_for(|stage| *stage >= Stage::Standing);
+        if timeout(STOP_TAKING_LIMIT, standing).await.is_err() {
+            tracing::warn!(group = self.group, "consumer has not stopped taking records in time");
+        }
+    }
+
+    /// Second step, once the pools have answered everything: waits for what is still being
+    /// delivered. What has no outcome by then stays uncommitted and is read again later.
+    pub async fn delivered(&self, within: Duration) {
+        if timeout(within, self.in_flight.idle()).await.is_err() {
+            let records = self.in_flight.records();
+            tracing::warn!(
+                group = self.group,
+                records,
+                "records without an outcome stay uncommitted"
+            );
+        }
+    }
+
+    /// Last step of the stop, once the sinks are flushed: commits synchronously and leaves the
+    /// group.
+    pub async fn finish(&self, within: Duration) {
+        self.want(Stage::Left);
+        let mut reached = self.reached.clone();
+        let left = reached.wait_for(|stage| *stage == Stage::Left);
+        if timeout(within, left).await.is_err() {
+            tracing::error!(
+                group = self.group,
+                "offsets not committed in time; records may be read again"
+            );
+        } else if let Some(thread) =
+            self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            // It has nothing left to do, so this does not block; it has caught its own panic.
+            let _ = thread.join();
+        }
+    }
+
+    fn want(&self, stage: Stage) {
+        self.wanted.send_if_modified(|wanted| {
+            let later = stage > *wanted;
+            *wanted = (*wanted).max(stage);
+            later
+        });
+    }
+}
+
+impl Drop for KafkaIngest {
+    fn drop(&mut self) {
+        // It holds an end of its own channel, for further tries, so it would never end by itself.
+        self.delivery.abort();
+    }
+}
+
+fn dead_letters(ingest: &policy::Ingest) -> anyhow::Result<Option<Arc<DeadLetters>>> {
+    let Some(topic) = &ingest.dead_letter else { return Ok(None) };
+    Ok(Some(Arc::new(DeadLetters::new(&ingest.brokers, topic)?)))
+}
+
+fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<BaseConsumer<GroupContext>> {
+    let context = GroupContext::new(group, Handle::current());
+    let consumer: BaseConsumer<GroupContext> = settings::consumer(ingest)
+        .create_with_context(context)
+        .with_context(|| format!("the consumer of group {} cannot be created", ingest.group))?;
+    let topics: Vec<&str> = ingest.topics.iter().map(String::as_str).collect();
+    consumer
+        .subscribe(&topics)
+        .with_context(|| format!("topics {topics:?} cannot be subscribed to"))?;
+    Ok(consumer)
+}
+
+fn spawn(consumer: ConsumerThread) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = Handle::current();
+    let status = Arc::clone(&consumer.status);
+    let run = move || {
+        let _entered = runtime.enter();
+        if catch_unwind(AssertUnwindSafe(|| consumer.run())).is_err() {
+            tracing::error!("consumer panicked; restart the gateway");
+            status.fail();
+        }
+    };
+    thread::Builder::new()
+        .name("kafka-consumer".to_owned())
+        .spawn(run)
+        .context("the consumer's thread cannot be started")
+}

@@ -1,0 +1,18 @@
+//! The only part of the ingress that knows rdkafka.
+
+mod consumer;
+mod context;
+mod dead_letters;
+mod group;
+mod ingest;
+mod logging;
+mod message;
+mod settings;
+mod statistics;
+mod status;
+
+#[cfg(test)]
+mod tests;
+
+pub use dead_letters::DeadLetters;
+pub use ingest::KafkaIngest;

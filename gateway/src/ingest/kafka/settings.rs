@@ -1,0 +1,83 @@
+use std::time::Duration;
+
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+
+use crate::policy::{Ingest, Start};
+
+/// How often librdkafka reports the ends of the partitions.
+pub(super) const STATISTICS_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a dead letter may be under way before its failure is logged and it is sent anew.
+const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest heartbeat interval, which is librdkafka's default.
+const MAX_HEARTBEAT: Duration = Duration::from_secs(3);
+/// What librdkafka may fetch ahead, in all partitions together.
+const FETCHED_AHEAD_KIB: &str = "16384";
+/// The largest dead letter: a record that Kafka took by its defaults, with its headers.
+const MAX_DEAD_LETTER_BYTES: &str = "2097152";
+
+/// The settings of the consumer: offsets are committed by us alone.
+pub(super) fn consumer(ingest: &Ingest) -> ClientConfig {
+    let mut config = common(&ingest.brokers);
+    config
+        .set("group.id", &ingest.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", reset(ingest.start))
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", milliseconds(ingest.session_timeout))
+        .set("heartbeat.interval.ms", milliseconds(heartbeat(ingest.session_timeout)))
+        .set("max.poll.interval.ms", milliseconds(poll_interval(ingest.session_timeout)))
+        .set("topic.metadata.refresh.interval.ms", milliseconds(ingest.metadata_refresh))
+        .set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB)
+        .set("statistics.interval.ms", milliseconds(STATISTICS_INTERVAL));
+    if let Some(instance) = &ingest.instance_id {
+        config.set("group.instance.id", instance);
+    }
+    config
+}
+
+/// The settings of the producer of dead letters: none lost, none twice.
+pub(super) fn producer(brokers: &str) -> ClientConfig {
+    let mut config = common(brokers);
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("linger.ms", "5")
+        .set("message.max.bytes", MAX_DEAD_LETTER_BYTES)
+        .set("message.timeout.ms", milliseconds(DEAD_LETTER_TIMEOUT));
+    config
+}
+
+fn common(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "framegate")
+        .set("socket.keepalive.enable", "true")
+        // The default of 10 s would keep a consumer away for that long after a broker's restart.
+        .set("reconnect.backoff.max.ms", "2000")
+        .set_log_level(RDKafkaLogLevel::Warning);
+    config
+}
+
+/// Where a partition begins for which the group has no committed offset.
+fn reset(start: Start) -> &'static str {
+    match start {
+        Start::Committed | Start::Earliest => "earliest",
+        Start::Latest => "latest",
+    }
+}
+
+/// Three in a session, so that a lost one does not end it.
+fn heartbeat(session: Duration) -> Duration {
+    (session / 3).min(MAX_HEARTBEAT)
+}
+
+/// Our thread never stays away from its poll for long; librdkafka wants at least the session.
+fn poll_interval(session: Duration) -> Duration {
+    session.max(Duration::from_secs(300))
+}
+
+fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().max(1).to_string()
+}

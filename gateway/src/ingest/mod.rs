@@ -1,0 +1,33 @@
+//! Kafka in, outcomes out: a record is taken, its entries are queued at the pools, their answers
+//! are delivered, and the offset is committed behind them.
+//!
+//! ```text
+//!  consumer thread ─► record ─► admission ─► pools ─► answers ─► delivery ─► sinks, drop log
+//!    ▲   │ take      (fields)                            ▲          │    └─► dead-letter topic
+//!    │   ▼                                               └─ retry ──┤
+//!  commit ◄─ tracker ◄──────────────── ended entries ◄──────────────┘
+//! ```
+//!
+//! What decides is pure: `record`, `tracker`, `outcome`, `gate`, `backlog`. What is
+//! bounded, and by what: records in flight by `max_in_flight` (`in_flight`); everything else
+//! holds one place for each entry of a record in flight.
+
+mod admission;
+mod backlog;
+mod delivery;
+mod entry;
+mod fields;
+mod gate;
+mod in_flight;
+mod kafka;
+mod observe;
+mod outcome;
+mod record;
+mod result;
+#[cfg(test)]
+mod testing;
+mod tracker;
+
+pub use kafka::KafkaIngest;
+pub use observe::OutcomeObserver;
+pub use outcome::{DropReason, OutcomeKind};

@@ -1,0 +1,85 @@
+use std::time::Duration;
+
+use framegate_proto::ErrorCode;
+use framegate_replica::Timings;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::ingest::testing::entry;
+
+fn served(output: ModelOutput) -> Answer {
+    Ok(Served {
+        model: "detector".into(),
+        version: "v2".into(),
+        replica: "detector-0".into(),
+        batch_size: 4,
+        output,
+        timings: Timings { queue: Duration::from_micros(1500), ..Timings::default() },
+    })
+}
+
+fn record(model: &str, answer: &Answer) -> Value {
+    let json = result_record(&entry(model), answer);
+    assert!(!json.contains(&b'\n'));
+    serde_json::from_slice(&json).unwrap()
+}
+
+#[test]
+fn a_detection_has_every_field_of_the_design() {
+    let detection = Detection {
+        label: "person".into(),
+        index: 0,
+        score: 0.5,
+        bounds: Bounds { x_min: 1.0, y_min: 2.0, x_max: 3.5, y_max: 4.0 },
+    };
+    let found = record("detector", &served(ModelOutput::Detections(vec![detection])));
+    let bounds = json!({"x_min": 1.0, "y_min": 2.0, "x_max": 3.5, "y_max": 4.0});
+    let expected = json!({
+        "id": "camera_1:0:7:detector",
+        "camera_id": "yard",
+        "uri": "frames:a.jpg",
+        "captured_at": "2026-11-22T10:00:00.5Z",
+        "sequence": 3,
+        "model": "detector",
+        "version": "v2",
+        "detections": [{"label": "person", "index": 0, "score": 0.5, "box": bounds}],
+        "timings_ms": {"queue": 1.5, "fetch": 0.0, "decode": 0.0, "prepare": 0.0,
+                       "batch_wait": 0.0, "execute": 0.0},
+        "source": {"topic": "camera_1", "partition": 0, "offset": 7},
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_classifier_may_carry_its_embedding() {
+    let classes = vec![Class { label: "cat".into(), index: 281, score: 0.25 }];
+    let with = Classification { classes, embedding: Some(vec![0.5, -1.0]) };
+    let found = record("classifier", &served(ModelOutput::Classification(with)));
+    assert_eq!(found["classes"], json!([{"label": "cat", "index": 281, "score": 0.25}]));
+    assert_eq!(found["embedding"], json!([0.5, -1.0]));
+    let alone = record("embedder", &served(ModelOutput::Embedding(vec![0.5])));
+    assert_eq!((alone.get("classes"), &alone["embedding"]), (None, &json!([0.5])));
+}
+
+#[test]
+fn an_error_has_code_reason_and_message() {
+    let found = record("detector", &Err(ErrorCode::ObjectNotFound.into()));
+    let expected = json!({"code": 5, "reason": "OBJECT_NOT_FOUND",
+                          "message": ErrorCode::ObjectNotFound.message()});
+    assert_eq!(found["error"], expected);
+    assert_eq!((&found["version"], &found["timings_ms"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_drop_says_why() {
+    let found: Value =
+        serde_json::from_slice(&drop_record(&entry("detector"), DropReason::TooOld)).unwrap();
+    let expected = json!({
+        "id": "camera_1:0:7:detector",
+        "camera_id": "yard",
+        "model": "detector",
+        "reason": "too_old",
+        "source": {"topic": "camera_1", "partition": 0, "offset": 7},
+    });
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,157 @@
+//! Which offsets may be committed: those below every record that is not done. Pure.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::Arc,
+};
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Partition {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Its number within the topic.
+    pub number: i32,
+}
+
+/// Names one stay of a partition with this consumer. What began in an earlier one no longer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(u64);
+
+/// The records taken from the assigned partitions, and how far each partition is done.
+///
+/// Records are taken in the order of their offsets, gaps allowed (compaction, transactions), and
+/// are done in any order. A record is done when as many of its entries ended as it has models.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    partitions: HashMap<Partition, Progress>,
+    epochs: u64,
+}
+
+#[derive(Debug)]
+struct Progress {
+    epoch: Epoch,
+    /// The records that the prefix has not passed, by rising offset.
+    waiting: VecDeque<Waiting>,
+    /// One above the last offset taken.
+    position: Option<i64>,
+    /// One above the last offset of the prefix of done records.
+    committable: Option<i64>,
+    /// The last value handed out for a commit that has not failed.
+    committed: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    offset: i64,
+    /// Entries that have not ended.
+    outstanding: usize,
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.topic, self.number)
+    }
+}
+
+impl Tracker {
+    /// The partition is this consumer's from now on.
+    pub fn assign(&mut self, partition: Partition) {
+        let epoch = self.next_epoch();
+        self.partitions.insert(partition, Progress::new(epoch));
+    }
+
+    /// The partition is no longer this consumer's.
+    pub fn revoke(&mut self, partition: &Partition) {
+        self.partitions.remove(partition);
+    }
+
+    /// The assigned partitions.
+    pub fn partitions(&self) -> impl ExactSizeIterator<Item = &Partition> {
+        self.partitions.keys()
+    }
+
+    /// A record was taken that has `entries` (at least 1) to end. `None`: the partition is not
+    /// assigned, so the record is not to be served.
+    ///
+    /// An offset at or below one taken before means that the partition went back (an offset reset
+    /// after its log was cut). That begins a new epoch: rather a result twice than none.
+    pub fn take(&mut self, partition: &Partition, offset: i64, entries: usize) -> Option<Epoch> {
+        let went_back =
+            self.partitions.get(partition)?.position.is_some_and(|position| offset < position);
+        if went_back {
+            self.assign(partition.clone());
+        }
+        let progress = self.partitions.get_mut(partition)?;
+        progress.waiting.push_back(Waiting { offset, outstanding: entries });
+        progress.position = Some(offset + 1);
+        Some(progress.epoch)
+    }
+
+    /// One entry of the record ended. Ignored if the record belongs to an earlier epoch.
+    pub fn entry_ended(&mut self, partition: &Partition, epoch: Epoch, offset: i64) {
+        let progress = self.partitions.get_mut(partition).filter(|p| p.epoch == epoch);
+        if let Some(progress) = progress {
+            progress.entry_ended(offset);
+        }
+    }
+
+    /// How many records of the partition are taken and not passed by the prefix.
+    pub fn waiting(&self, partition: &Partition) -> usize {
+        self.partitions.get(partition).map_or(0, |progress| progress.waiting.len())
+    }
+
+    /// The offset after the last record taken in this epoch.
+    pub fn position(&self, partition: &Partition) -> Option<i64> {
+        self.partitions.get(partition)?.position
+    }
+
+    /// The offset after the contiguous prefix of done records, once there is such a prefix.
+    pub fn committable(&self, partition: &Partition) -> Option<i64> {
+        self.partitions.get(partition)?.committable
+    }
+
+    /// Every prefix that grew since this was last asked, to be committed now.
+    pub fn take_uncommitted(&mut self) -> Vec<(Partition, i64)> {
+        let grown = |(partition, progress): (&Partition, &mut Progress)| {
+            let offset =
+                progress.committable.filter(|_| progress.committable != progress.committed)?;
+            progress.committed = progress.committable;
+            Some((partition.clone(), offset))
+        };
+        self.partitions.iter_mut().filter_map(grown).collect()
+    }
+
+    /// A commit of the partition failed: its prefix is handed out again.
+    pub fn commit_failed(&mut self, partition: &Partition) {
+        if let Some(progress) = self.partitions.get_mut(partition) {
+            progress.committed = None;
+        }
+    }
+
+    fn next_epoch(&mut self) -> Epoch {
+        self.epochs += 1;
+        Epoch(self.epochs)
+    }
+}
+
+impl Progress {
+    fn new(epoch: Epoch) -> Self {
+        Self { epoch, waiting: VecDeque::new(), position: None, committable: None, committed: None }
+    }
+
+    fn entry_ended(&mut self, offset: i64) {
+        let Ok(index) = self.waiting.binary_search_by_key(&offset, |record| record.offset) else {
+            return;
+        };
+        let record = &mut self.waiting[index];
+        record.outstanding = record.outstanding.saturating_sub(1);
+        while self.waiting.front().is_some_and(|record| record.outstanding == 0) {
+            self.committable = self.waiting.pop_front().map(|record| record.offset + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! Framegate's gateway: takes references to frames in by gRPC and Kafka, serves them with pools of
+//! model replicas, and delivers the results.
+//!
+//! ```text
+//!  grpc ──┐                                      ┌─► grpc
+//!         ├─► admission ─► pool ─► (replicas) ───┤
+//!  ingest ┘                                      └─► sink ─► ingest (offsets)
+//! ```
+
+pub mod admission;
+pub mod camera;
+pub mod demo;
+pub mod embedded_broker;
+pub mod gateway;
+pub mod grpc;
+pub mod ingest;
+pub mod intake;
+pub mod metrics;
+pub mod policy;
+pub mod pool;
+pub mod server;
+pub mod sink;

@@ -1,0 +1,10 @@
+//! Metrics: every name in `names.rs`, handles registered once and kept by their owners.
+
+mod loader;
+pub mod names;
+mod pool;
+mod registry;
+
+pub use loader::LoaderMetrics;
+pub use pool::{PoolMetrics, UNKNOWN_MODEL};
+pub use registry::{Labels, Metric, Registry};

@@ -1,0 +1,101 @@
+use std::{sync::Arc, time::Duration};
+
+use framegate_batcher::PoolSnapshot;
+use framegate_proto::ErrorCode;
+use framegate_replica::{Answer, ReplicaState, Timings};
+use metrics::{Counter, Gauge, Histogram};
+
+use super::{Registry, names};
+use crate::pool::ReplicaView;
+
+/// The metrics of one pool, or of requests for models that no pool has.
+#[derive(Clone)]
+pub struct PoolMetrics {
+    handles: Arc<Handles>,
+}
+
+struct Handles {
+    served: Counter,
+    /// One for each error code, in the order of `ErrorCode::ALL`.
+    errors: Vec<Counter>,
+    stages: [Histogram; 6],
+    batch_size: Histogram,
+    queued: Gauge,
+    ongoing: Gauge,
+    desired: Gauge,
+    replicas: [Gauge; STATES.len()],
+}
+
+const STAGES: [&str; 6] = ["queue", "fetch", "decode", "prepare", "batch_wait", "execute"];
+
+const STATES: [(ReplicaState, &str); 4] = [
+    (ReplicaState::Starting, "starting"),
+    (ReplicaState::Running, "running"),
+    (ReplicaState::Draining, "draining"),
+    (ReplicaState::Failed, "failed"),
+];
+
+/// The label of requests for models that the policy does not have: what clients make up does not
+/// become a label.
+pub const UNKNOWN_MODEL: &str = "-";
+
+impl PoolMetrics {
+    /// Registers the metrics of a model.
+    pub fn new(registry: &Registry, model: &str) -> Self {
+        let labels = &[("model", model)];
+        let error = |code: &ErrorCode| {
+            registry.counter(names::ANSWERS, &[("model", model), ("reason", code.reason())])
+        };
+        let stage = |stage| registry.histogram(names::STAGE, &[("model", model), ("stage", stage)]);
+        let state =
+            |(_, state)| registry.gauge(names::REPLICAS, &[("model", model), ("state", state)]);
+        let handles = Handles {
+            served: registry.counter(names::ANSWERS, &[("model", model), ("reason", "OK")]),
+            errors: ErrorCode::ALL.iter().map(error).collect(),
+            stages: STAGES.map(stage),
+            batch_size: registry.histogram(names::BATCH_SIZE, labels),
+            queued: registry.gauge(names::QUEUED, labels),
+            ongoing: registry.gauge(names::ONGOING, labels),
+            desired: registry.gauge(names::DESIRED_REPLICAS, labels),
+            replicas: STATES.map(state),
+        };
+        Self { handles: Arc::new(handles) }
+    }
+
+    /// Counts how an entry ended, and how long each of its stages took.
+    pub fn record(&self, answer: &Answer) {
+        let handles = &self.handles;
+        match answer {
+            Ok(served) => {
+                handles.served.increment(1);
+                handles.batch_size.record(f64::from(served.batch_size));
+                for (histogram, took) in handles.stages.iter().zip(stages(&served.timings)) {
+                    histogram.record(took.as_secs_f64());
+                }
+            }
+            Err(error) => {
+                let index = ErrorCode::ALL.iter().position(|code| *code == error.code);
+                if let Some(counter) = index.and_then(|index| handles.errors.get(index)) {
+                    counter.increment(1);
+                }
+            }
+        }
+    }
+
+    /// Sets the gauges.
+    pub fn gauge(&self, snapshot: &PoolSnapshot, replicas: &[ReplicaView], desired: u32) {
+        let handles = &self.handles;
+        handles.queued.set(snapshot.queued as f64);
+        handles.ongoing.set(snapshot.ongoing as f64);
+        handles.desired.set(f64::from(desired));
+        for (gauge, (state, _)) in handles.replicas.iter().zip(STATES) {
+            let count = replicas.iter().filter(|replica| replica.status.state == state).count();
+            gauge.set(count as f64);
+        }
+    }
+}
+
+fn stages(timings: &Timings) -> [Duration; 6] {
+    let Timings { queue, fetch, decode, prepare, batch_wait, execute } = *timings;
+    [queue, fetch, decode, prepare, batch_wait, execute]
+}

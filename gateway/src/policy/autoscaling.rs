@@ -1,0 +1,107 @@
+//! `autoscaling:` how many replicas a model has.
+
+use std::time::Duration;
+
+use super::checks::Checks;
+use super::raw::{RawAutoscaling, Text};
+use super::units::{DECIMAL, DURATION, whole};
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// How many replicas a model has: `min_replicas ≤ initial_replicas ≤ max_replicas`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Autoscaling {
+    /// Default 1, 0 to 1,000; 0 scales to zero.
+    pub min_replicas: u32,
+    /// Replicas to start with. Default `min_replicas`.
+    pub initial_replicas: u32,
+    /// Default 10, 1 to 1,000.
+    pub max_replicas: u32,
+    /// What one replica is meant to have on its hands.
+    pub target: Target,
+    /// Over how long demand is averaged. Default 200 ms, 1 ms to 10 min.
+    pub look_back: Duration,
+    /// How long more replicas must be wanted before they start. Default 0 s, at most 1 h.
+    pub upscale_delay: Duration,
+    /// How long fewer replicas must be wanted before some stop. Default 60 s, at most 24 h.
+    pub downscale_delay: Duration,
+}
+
+/// What one replica is meant to have on its hands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// So many ongoing requests. Default 16, 0.1 to 100,000.
+    OngoingRequests(f64),
+    /// As many as it finishes in this time, 1 ms to 1 h.
+    DrainTime(Duration),
+}
+
+impl Autoscaling {
+    pub(super) fn resolve(raw: &RawAutoscaling, checks: &mut Checks) -> Self {
+        let min_replicas = checks.value(&raw.min_replicas, &whole(), 1, 0..=1000);
+        let autoscaling = Self {
+            min_replicas,
+            initial_replicas: checks.value(&raw.initial_replicas, &whole(), min_replicas, 0..=1000),
+            max_replicas: checks.value(&raw.max_replicas, &whole(), 10, 1..=1000),
+            target: Target::resolve(raw, checks),
+            look_back: time(&raw.look_back, 200 * MS, MS, HOUR / 6, checks),
+            upscale_delay: time(&raw.upscale_delay, Duration::ZERO, Duration::ZERO, HOUR, checks),
+            downscale_delay: time(
+                &raw.downscale_delay,
+                HOUR / 60,
+                Duration::ZERO,
+                24 * HOUR,
+                checks,
+            ),
+        };
+        autoscaling.check_order(raw, checks);
+        autoscaling
+    }
+
+    fn check_order(&self, raw: &RawAutoscaling, checks: &mut Checks) {
+        let Self { min_replicas: min, initial_replicas: initial, max_replicas: max, .. } = self;
+        let [raw_min, raw_initial, raw_max] =
+            [&raw.min_replicas, &raw.initial_replicas, &raw.max_replicas].map(Option::as_ref);
+        if min > max {
+            let default = if raw_max.is_none() { " by default" } else { "" };
+            let reason = format!(
+                "min_replicas is {min}, but max_replicas is {max}{default}; raise that or lower this"
+            );
+            checks.wrong_together(&[raw_min, raw_max], reason);
+        } else if initial < min || initial > max {
+            let reason = format!(
+                "initial_replicas must be from min_replicas to max_replicas, {min} to {max}; got `{initial}`"
+            );
+            checks.wrong_together(&[raw_initial, raw_min, raw_max], reason);
+        }
+    }
+}
+
+impl Target {
+    fn resolve(raw: &RawAutoscaling, checks: &mut Checks) -> Self {
+        let Some(drain_time) = &raw.target_drain_time else {
+            return Self::OngoingRequests(checks.value(
+                &raw.target_ongoing_requests,
+                &DECIMAL,
+                16.0,
+                0.1..=100_000.0,
+            ));
+        };
+        if raw.target_ongoing_requests.is_some() {
+            checks
+                .wrong(drain_time, "goes instead of target_ongoing_requests; keep one of the two");
+        }
+        Self::DrainTime(checks.required(drain_time, &DURATION, MS, MS..=HOUR))
+    }
+}
+
+fn time(
+    written: &Option<Text>,
+    default: Duration,
+    least: Duration,
+    most: Duration,
+    checks: &mut Checks,
+) -> Duration {
+    checks.value(written, &DURATION, default, least..=most)
+}

@@ -1,0 +1,113 @@
+//! What spans sections: waits and ages, threads, ingest and sinks.
+
+use std::time::Duration;
+
+use super::Policy;
+use super::checks::Checks;
+use super::model::{Backend, Model};
+use super::raw::{Entries, RawModel, RawPolicy, Text};
+use super::units::show_duration;
+
+/// Checks `policy`, which was resolved from `raw`.
+pub(super) fn check(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
+    check_sinks(raw, checks);
+    check_waits(raw, policy, checks);
+    check_threads(raw, policy, checks);
+}
+
+fn check_sinks(raw: &RawPolicy, checks: &mut Checks) {
+    if let Some(ingest) = &raw.ingest
+        && !ingest.value.is_empty()
+        && raw.sinks.as_ref().is_none_or(Vec::is_empty)
+    {
+        checks.wrong(
+            ingest,
+            "results of ingest need a sink; write `sinks: [jsonl: { path: results.jsonl }]`",
+        );
+    }
+}
+
+/// A batch may not wait as long as its entries live.
+fn check_waits(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
+    let timeout = raw.server.as_ref().and_then(|server| server.default_timeout.as_ref());
+    for ((_, raw_model), model) in models(raw, policy) {
+        let wait = raw_model.batch_wait_timeout.as_ref();
+        let default_timeout = policy.server.default_timeout;
+        check_wait(model, default_timeout, "server.default_timeout", &[wait, timeout], checks);
+        for (raw_ingest, ingest) in raw.ingest().iter().zip(&policy.ingest) {
+            if let Some(age) = ingest.max_frame_age.filter(|_| ingest.models.contains(&model.name))
+            {
+                check_wait(
+                    model,
+                    age,
+                    "the max_frame_age of its ingest",
+                    &[wait, raw_ingest.max_frame_age.as_ref()],
+                    checks,
+                );
+            }
+        }
+    }
+}
+
+fn check_wait(
+    model: &Model,
+    limit: Duration,
+    name: &str,
+    written: &[Option<&Text>],
+    checks: &mut Checks,
+) {
+    let wait = model.batch_wait_timeout;
+    if wait >= limit {
+        let (wait, limit) = (show_duration(wait), show_duration(limit));
+        let reason = format!(
+            "batch_wait_timeout of `{}` ({wait}) must be shorter than {name} ({limit})",
+            model.name
+        );
+        checks.wrong_together(written, reason);
+    }
+}
+
+/// The fewest replicas must fit the machine's share; simulated ones compute nothing.
+fn check_threads(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
+    let limit = policy.limits.replica_threads;
+    let raw_limit = raw.limits.as_ref().and_then(|limits| limits.replica_threads.as_ref());
+    let mut total = 0;
+    for ((name, raw), model) in
+        models(raw, policy).filter(|(_, model)| matches!(model.backend, Backend::Onnx { .. }))
+    {
+        let raw_threads = raw.num_threads.as_ref();
+        let raw_min =
+            raw.autoscaling.as_ref().and_then(|autoscaling| autoscaling.min_replicas.as_ref());
+        if !checks.sound(&[raw_limit, raw_threads, raw_min]) {
+            continue;
+        }
+        if model.num_threads > limit {
+            let reason = format!(
+                "num_threads may be at most limits.replica_threads ({limit}); lower it or raise that"
+            );
+            checks.wrong_together(&[raw_threads, raw_limit], reason);
+            continue;
+        }
+        let fitted = total <= limit;
+        total += model.num_threads * model.autoscaling.min_replicas as usize;
+        if fitted && total > limit {
+            checks.wrong_name(name, threads_reason(total, limit));
+        }
+    }
+}
+
+fn threads_reason(total: usize, limit: usize) -> String {
+    format!(
+        "num_threads × min_replicas of the onnx models up to this one come to {total} threads, but \
+         limits.replica_threads is {limit}; lower those or raise that"
+    )
+}
+
+/// Each model as it was written and as it runs.
+fn models<'a>(
+    raw: &'a RawPolicy,
+    policy: &'a Policy,
+) -> impl Iterator<Item = (&'a (Text, RawModel), &'a Model)> {
+    let Entries(written) = &raw.models.value;
+    written.iter().zip(&policy.models)
+}

@@ -1,0 +1,179 @@
+//! `ingest:` where records come from and how their offsets are kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::checks::Checks;
+use super::errors::quote;
+use super::model::Model;
+use super::nearest::instead;
+use super::raw::{RawDelivery, RawIngest, RawKafka, RawOverload, RawRetries, RawStart, Text};
+use super::record::RecordMap;
+use super::topics::{check_brokers, check_topic, covers, resolve_topics};
+use super::units::{DURATION, whole};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The longest name of a group or member, in bytes.
+const LONGEST_GROUP: usize = 255;
+
+/// A consumer of Kafka topics. Every record is processed, at least once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ingest {
+    /// `host:port`, separated by commas.
+    pub brokers: String,
+    /// What to subscribe to, at least one: names, and patterns that begin with `^`, as librdkafka takes them.
+    pub topics: Vec<String>,
+    /// The consumer group.
+    pub group: String,
+    /// A stable member of the group, from `group_instance_id`.
+    pub instance_id: Option<String>,
+    /// The models that see a record which names none; at least one, all of the policy by default.
+    pub models: Vec<Arc<str>>,
+    /// Where a record keeps what a reference needs.
+    pub record: RecordMap,
+    /// Older frames are dropped, 1 ms to 24 h; none by default.
+    pub max_frame_age: Option<Duration>,
+    /// Where consuming begins.
+    pub start: Start,
+    /// Records taken and not yet done, at most. Default 4,096, 1 to 1,000,000.
+    pub max_in_flight: usize,
+    /// How often offsets are committed. Default 200 ms, 10 ms to 1 min.
+    pub commit_interval: Duration,
+    /// The topic of entries that failed for good; never one of `topics`. Without it they go to the sinks.
+    pub dead_letter: Option<String>,
+    /// How often a failed entry is tried again.
+    pub retries: Retries,
+    /// After how long a silent member loses its partitions. Default 45 s, 6 s to 30 min.
+    pub session_timeout: Duration,
+    /// How often new topics are looked for. Default 5 s, 100 ms to 1 h.
+    pub metadata_refresh: Duration,
+}
+
+/// Where consuming begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// After the committed offset, or at the earliest record where there is none. The default.
+    Committed,
+    /// At what is produced from now on, whatever was committed.
+    Latest,
+    /// At the earliest record, whatever was committed.
+    Earliest,
+}
+
+/// How often a failed entry is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retries {
+    /// Tries in all. Default 5, 1 to 100.
+    pub attempts: u32,
+    /// The wait before the second; it doubles. Default 100 ms, 1 ms to 1 min.
+    pub backoff: Duration,
+}
+
+pub(super) fn resolve(raw: &[RawIngest], models: &[Model], checks: &mut Checks) -> Vec<Ingest> {
+    raw.iter().map(|item| Ingest::resolve(item, models, checks)).collect()
+}
+
+impl Ingest {
+    fn resolve(raw: &RawIngest, models: &[Model], checks: &mut Checks) -> Self {
+        // The only kinds there are; the compiler asks here when another comes.
+        let (None | Some(RawOverload::ProcessAll)) = raw.overload;
+        let (None | Some(RawDelivery::AtLeastOnce)) = raw.delivery;
+        let RawKafka { brokers, topics, group } = &raw.kafka;
+        let topics = resolve_topics(topics, checks);
+        check_brokers(brokers, checks);
+        Self {
+            brokers: brokers.value.clone(),
+            group: checks.text(group, "a consumer group's name", LONGEST_GROUP),
+            instance_id: raw
+                .group_instance_id
+                .as_ref()
+                .map(|id| checks.text(id, "a member's name", LONGEST_GROUP)),
+            models: models_of(raw.models.as_deref().unwrap_or_default(), models, checks),
+            record: RecordMap::resolve(&raw.record.clone().unwrap_or_default(), checks),
+            max_frame_age: raw.max_frame_age.as_ref().map(|age| {
+                checks.required(age, &DURATION, 24 * 60 * MINUTE, MS..=24 * 60 * MINUTE)
+            }),
+            start: Start::from(raw.start.unwrap_or_default()),
+            max_in_flight: checks.value(&raw.max_in_flight, &whole(), 4096, 1..=1_000_000),
+            commit_interval: checks.value(
+                &raw.commit_interval,
+                &DURATION,
+                200 * MS,
+                10 * MS..=MINUTE,
+            ),
+            dead_letter: raw
+                .dead_letter
+                .as_ref()
+                .map(|raw| dead_letter(&raw.topic, &topics, checks)),
+            retries: Retries::resolve(&raw.retries.clone().unwrap_or_default(), checks),
+            session_timeout: checks.value(
+                &raw.session_timeout,
+                &DURATION,
+                45 * SECOND,
+                6 * SECOND..=30 * MINUTE,
+            ),
+            metadata_refresh: checks.value(
+                &raw.metadata_refresh,
+                &DURATION,
+                5 * SECOND,
+                100 * MS..=60 * MINUTE,
+            ),
+            topics: topics.into_iter().map(|topic| topic.value).collect(),
+        }
+    }
+}
+
+impl Retries {
+    fn resolve(raw: &RawRetries, checks: &mut Checks) -> Self {
+        Self {
+            attempts: checks.value(&raw.attempts, &whole(), 5, 1..=100),
+            backoff: checks.value(&raw.backoff, &DURATION, 100 * MS, MS..=MINUTE),
+        }
+    }
+}
+
+impl From<RawStart> for Start {
+    fn from(raw: RawStart) -> Self {
+        match raw {
+            RawStart::Committed => Self::Committed,
+            RawStart::Latest => Self::Latest,
+            RawStart::Earliest => Self::Earliest,
+        }
+    }
+}
+
+/// The named models, or all when none is named.
+fn models_of(names: &[Text], models: &[Model], checks: &mut Checks) -> Vec<Arc<str>> {
+    if names.is_empty() {
+        return models.iter().map(|model| Arc::clone(&model.name)).collect();
+    }
+    let mut chosen: Vec<Arc<str>> = Vec::with_capacity(names.len());
+    for name in names {
+        match models.iter().find(|model| *model.name == *name.value) {
+            Some(model) if chosen.contains(&model.name) => {
+                checks.wrong(name, format!("{} is given twice; keep one", quote(&name.value)));
+            }
+            Some(model) => chosen.push(Arc::clone(&model.name)),
+            None => {
+                let instead = instead(&name.value, models.iter().map(|model| &*model.name));
+                checks.wrong(name, format!("unknown model {}; {instead}", quote(&name.value)));
+            }
+        }
+    }
+    chosen
+}
+
+/// A dead letter that came in again would fail again, for ever.
+fn dead_letter(topic: &Text, topics: &[Text], checks: &mut Checks) -> String {
+    check_topic(topic, checks);
+    if covers(topics, &topic.value) {
+        checks.wrong(
+            topic,
+            format!("{} is one of the topics that are read; name another", quote(&topic.value)),
+        );
+    }
+    topic.value.clone()
+}

@@ -1,0 +1,163 @@
+//! `models:` what is served, on which backend, in which batches.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_saphyr::Spanned;
+
+use super::autoscaling::Autoscaling;
+use super::checks::{Checks, is_name, name_reason};
+use super::paths::Base;
+use super::raw::{Entries, RawBackend, RawDevice, RawModel, RawPlacement, RawSimulated, Text};
+use super::units::{DECIMAL, DURATION, whole};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A model and its pool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// What requests call it; unique.
+    pub name: Arc<str>,
+    /// What executes its batches.
+    pub backend: Backend,
+    /// Intra-op threads of one replica. Default 1, 1 to 256; at most `limits.replica_threads` with `onnx`.
+    pub num_threads: usize,
+    /// Entries in a batch at most. Default 16, 1 to 1,024.
+    pub max_batch_size: usize,
+    /// How long a batch that is not full waits for more. Default 5 ms, 0 s to 10 s; below `server.default_timeout`
+    /// and below the `max_frame_age` of each ingest that feeds this model.
+    pub batch_wait_timeout: Duration,
+    /// How many replicas there are.
+    pub autoscaling: Autoscaling,
+    /// Entries that may wait in the pool's queue. Default 1,024, 1 to 1,000,000.
+    pub max_queued_requests: usize,
+    /// How many of them may come from ingest: `ingest_share` (default 0.5, above 0 to 1) applied, at least 1.
+    pub max_queued_ingest: usize,
+    /// How long a draining replica may take to finish. Default 60 s, 0 s to 1 h.
+    pub graceful_shutdown_timeout: Duration,
+}
+
+/// What executes batches. Both run on the CPU, on threads of this process.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Backend {
+    /// ONNX Runtime.
+    Onnx {
+        /// The folder with model.onnx and model.yaml, absolute.
+        artifact: PathBuf,
+    },
+    /// A device that only takes time, `base + per_item × batch size`, and answers a fixed classification.
+    Simulated {
+        /// Time of a batch, 0 s to 1 min.
+        base: Duration,
+        /// Time of each entry in it, 0 s to 1 min.
+        per_item: Duration,
+        /// Whether frames are fetched and decoded first. Default false.
+        fetch: bool,
+    },
+}
+
+pub(super) fn resolve(
+    raw: &Spanned<Entries<RawModel>>,
+    base: &Base,
+    checks: &mut Checks,
+) -> Vec<Model> {
+    let Entries(models) = &raw.value;
+    if models.is_empty() {
+        checks.wrong(raw, "a policy serves at least one model; write `NAME: { artifact: FOLDER }`");
+    }
+    models.iter().map(|(name, raw)| Model::resolve(name, raw, base, checks)).collect()
+}
+
+impl Model {
+    fn resolve(name: &Text, raw: &RawModel, base: &Base, checks: &mut Checks) -> Self {
+        // The only kinds there are; the compiler asks here when another comes.
+        let (None | Some(RawDevice::Cpu)) = raw.device;
+        let (None | Some(RawPlacement::Thread)) = raw.placement;
+        if !is_name(&name.value) {
+            checks.wrong_name(name, name_reason(&name.value));
+        }
+        let max_queued_requests =
+            checks.value(&raw.max_queued_requests, &whole(), 1024, 1..=1_000_000);
+        let ingest_share = checks.value(&raw.ingest_share, &DECIMAL, 0.5, 0.001..=1.0);
+        Self {
+            name: name.value.as_str().into(),
+            backend: Backend::resolve(name, raw, base, checks),
+            num_threads: checks.value(&raw.num_threads, &whole(), 1, 1..=256),
+            max_batch_size: checks.value(&raw.max_batch_size, &whole(), 16, 1..=1024),
+            batch_wait_timeout: checks.value(
+                &raw.batch_wait_timeout,
+                &DURATION,
+                Duration::from_millis(5),
+                Duration::ZERO..=Duration::from_secs(10),
+            ),
+            autoscaling: Autoscaling::resolve(&raw.autoscaling.clone().unwrap_or_default(), checks),
+            max_queued_requests,
+            max_queued_ingest: share_of(max_queued_requests, ingest_share),
+            graceful_shutdown_timeout: checks.value(
+                &raw.graceful_shutdown_timeout,
+                &DURATION,
+                MINUTE,
+                Duration::ZERO..=60 * MINUTE,
+            ),
+        }
+    }
+}
+
+impl Backend {
+    fn resolve(name: &Text, raw: &RawModel, base: &Base, checks: &mut Checks) -> Self {
+        match raw.backend.unwrap_or_default() {
+            RawBackend::Onnx => Self::onnx(name, raw, base, checks),
+            RawBackend::Simulated => Self::simulated(name, raw, checks),
+        }
+    }
+
+    fn onnx(name: &Text, raw: &RawModel, base: &Base, checks: &mut Checks) -> Self {
+        if let Some(simulated) = &raw.simulated {
+            checks.wrong(simulated, "only for `backend: simulated`; write that, or remove this");
+        }
+        if raw.artifact.is_none() {
+            checks.wrong_name(
+                name,
+                "the onnx backend needs `artifact: FOLDER`, with model.onnx and model.yaml",
+            );
+        }
+        let artifact =
+            raw.artifact.as_ref().map(|text| base.path(text, checks)).unwrap_or_default();
+        Self::Onnx { artifact }
+    }
+
+    fn simulated(name: &Text, raw: &RawModel, checks: &mut Checks) -> Self {
+        if let Some(artifact) = &raw.artifact {
+            checks.wrong(
+                artifact,
+                "the simulated backend loads nothing; remove this, or write `backend: onnx`",
+            );
+        }
+        match &raw.simulated {
+            Some(Spanned { value, .. }) => Self::timed(value, checks),
+            None => {
+                checks.wrong_name(
+                    name,
+                    "the simulated backend needs its times: `simulated: { base: 5ms, per_item: 1ms }`",
+                );
+                Self::Simulated { base: Duration::ZERO, per_item: Duration::ZERO, fetch: false }
+            }
+        }
+    }
+
+    fn timed(raw: &RawSimulated, checks: &mut Checks) -> Self {
+        let mut time =
+            |text| checks.required(text, &DURATION, Duration::ZERO, Duration::ZERO..=MINUTE);
+        Self::Simulated {
+            base: time(&raw.base),
+            per_item: time(&raw.per_item),
+            fetch: raw.fetch.unwrap_or(false),
+        }
+    }
+}
+
+/// `share` of `total`, rounded down, at least 1.
+fn share_of(total: usize, share: f64) -> usize {
+    ((total as f64 * share) as usize).max(1)
+}

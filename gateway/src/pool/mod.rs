@@ -1,0 +1,169 @@
+//! Pools: a model's queue, its replicas, and the autoscaler between them.
+
+mod autoscaler;
+mod machine;
+mod replicas;
+pub mod scaling;
+mod slot;
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use framegate_batcher::{EntryId, NewEntry, Origin, PoolQueue, PoolSnapshot, SubmitError};
+use framegate_proto::{ErrorCode, ServeError};
+use framegate_replica::{Answer, FrameJob, ReplicaSpec, ReplicaState, Responder};
+use tokio::sync::watch;
+
+pub use autoscaler::WaitingDemand;
+pub use machine::MachineThreads;
+pub use replicas::ReplicaView;
+
+use crate::{metrics::PoolMetrics, policy};
+use replicas::Replicas;
+
+/// All replicas of one model and their queue.
+pub struct Pool {
+    model: policy::Model,
+    spec: ReplicaSpec,
+    metrics: PoolMetrics,
+    replicas: Mutex<Replicas>,
+    desired: watch::Sender<u32>,
+    /// All replicas have failed; kept by the autoscaler, read by each submit.
+    has_failed: AtomicBool,
+}
+
+impl Pool {
+    /// A pool without replicas; [`Pool::scale`] starts them.
+    pub fn new(
+        model: policy::Model,
+        spec: ReplicaSpec,
+        machine: MachineThreads,
+        metrics: PoolMetrics,
+    ) -> Self {
+        let threads = match model.backend {
+            policy::Backend::Onnx { .. } => model.num_threads,
+            policy::Backend::Simulated { .. } => 0,
+        };
+        let replicas = Mutex::new(Replicas::new(spec.clone(), machine, threads));
+        let desired = watch::Sender::new(model.autoscaling.initial_replicas);
+        Self { model, spec, metrics, replicas, desired, has_failed: AtomicBool::new(false) }
+    }
+
+    /// The model's name in the policy.
+    pub fn name(&self) -> &Arc<str> {
+        &self.model.name
+    }
+
+    /// What its replicas share.
+    pub fn spec(&self) -> &ReplicaSpec {
+        &self.spec
+    }
+
+    /// Its queue.
+    pub fn queue(&self) -> &PoolQueue<FrameJob> {
+        &self.spec.queue
+    }
+
+    /// How full the ingest's share of the queue is, 0 to 1.
+    pub fn ingest_fill(&self) -> f64 {
+        self.queue().snapshot().queued_ingest as f64 / self.model.max_queued_ingest as f64
+    }
+
+    /// What is in its queue and with its replicas.
+    pub fn snapshot(&self) -> PoolSnapshot {
+        self.queue().snapshot()
+    }
+
+    /// Its replicas, oldest first.
+    pub fn replicas(&self) -> Vec<ReplicaView> {
+        self.lock().view()
+    }
+
+    /// How many replicas the autoscaler wants.
+    pub fn desired_replicas(&self) -> u32 {
+        *self.desired.borrow()
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> &PoolMetrics {
+        &self.metrics
+    }
+
+    /// Whether a replica is running, or none needs to.
+    pub fn is_ready(&self) -> bool {
+        let is_running = |replica: &ReplicaView| replica.status.state == ReplicaState::Running;
+        self.model.autoscaling.min_replicas == 0 || self.replicas().iter().any(is_running)
+    }
+
+    /// Wraps a responder so that every answer is counted.
+    pub fn counted(self: &Arc<Self>, responder: Responder) -> Responder {
+        let pool = self.clone();
+        Box::new(move |answer: Answer| {
+            pool.metrics.record(&answer);
+            responder(answer);
+        })
+    }
+
+    /// Queues an entry. On an error the entry's job is not answered.
+    ///
+    /// # Errors
+    /// `QueueFull`, `Draining`, `NoReplica`, or the deadline's own error when it has passed.
+    pub fn submit(
+        &self,
+        entry: NewEntry<FrameJob>,
+        expiry: ErrorCode,
+    ) -> Result<EntryId, ServeError> {
+        if self.has_failed.load(Ordering::Relaxed) {
+            return Err(ErrorCode::NoReplica.into());
+        }
+        self.queue().submit(entry).map_err(|error| match error {
+            SubmitError::Full { .. } | SubmitError::IngestShareFull { .. } => self.full(),
+            SubmitError::Closed => ErrorCode::Draining.into(),
+            SubmitError::Expired => expiry.into(),
+        })
+    }
+
+    /// `QueueFull`, with the time in which the queue should have drained by half.
+    fn full(&self) -> ServeError {
+        let error = ServeError::new(ErrorCode::QueueFull);
+        let running = self.snapshot().replicas.max(1);
+        match self.spec.cost.per_entry() {
+            Some(cost) => {
+                let half = u32::try_from(self.model.max_queued_requests / 2 / running);
+                error.retry_after(cost * half.unwrap_or(u32::MAX).max(1))
+            }
+            None => error,
+        }
+    }
+
+    /// Lets entries that came by ingest and are not started go, uncommitted.
+    pub fn discard_ingest(&self) -> usize {
+        self.queue().discard_unstarted(Origin::Ingest)
+    }
+
+    /// Starts `initial_replicas`.
+    pub fn start_initial(&self) {
+        self.lock().reconcile(self.model.autoscaling.initial_replicas);
+    }
+
+    /// Waits until the replicas that are there have started or failed.
+    pub async fn settled(&self) {
+        let watches = self.lock().watches();
+        for mut watch in watches {
+            // An error means that the replica is gone, which is settled too.
+            let _ = watch.wait_for(|status| status.state != ReplicaState::Starting).await;
+        }
+    }
+
+    /// Drains all replicas and waits until they are gone.
+    pub async fn stop_replicas(&self) {
+        let gone = self.lock().stop();
+        gone.await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Replicas> {
+        self.replicas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

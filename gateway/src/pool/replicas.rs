@@ -1,0 +1,92 @@
+use std::{cmp::Reverse, sync::Arc};
+
+use framegate_replica::{ReplicaSpec, ReplicaState, ReplicaStatus};
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tracing::info;
+
+use super::{machine::MachineThreads, slot::Slot};
+
+/// The replicas of one pool.
+pub(super) struct Replicas {
+    spec: Arc<ReplicaSpec>,
+    machine: MachineThreads,
+    /// Threads that one replica takes of the machine's; none for a simulated one.
+    threads: usize,
+    /// How many were ever started, for the ids.
+    started: u64,
+    slots: Vec<Slot>,
+}
+
+/// A replica as operators see it.
+#[derive(Debug, Clone)]
+pub struct ReplicaView {
+    /// Unique in the process: the model's name and a number.
+    pub id: Arc<str>,
+    /// Its state and what it works on.
+    pub status: ReplicaStatus,
+}
+
+impl Replicas {
+    pub(super) fn new(spec: ReplicaSpec, machine: MachineThreads, threads: usize) -> Self {
+        Self { spec: Arc::new(spec), machine, threads, started: 0, slots: Vec::new() }
+    }
+
+    /// How many are there that were not told to go.
+    pub(super) fn staying(&self) -> u32 {
+        let staying = self.slots.iter().filter(|slot| !slot.is_leaving()).count();
+        u32::try_from(staying).unwrap_or(u32::MAX)
+    }
+
+    /// How many this pool could have, by the machine's free threads.
+    pub(super) fn machine_limit(&self) -> u32 {
+        self.staying().saturating_add(self.machine.room_for(self.threads))
+    }
+
+    /// Starts or drains replicas until `desired` are staying, as far as the machine allows.
+    pub(super) fn reconcile(&mut self, desired: u32) {
+        self.slots.retain(|slot| !slot.is_gone());
+        while self.staying() < desired {
+            let Some(threads) = self.machine.take(self.threads) else { break };
+            self.started += 1;
+            let id: Arc<str> = format!("{}-{}", self.spec.model, self.started).into();
+            info!(replica = %id, "replica starting");
+            self.slots.push(Slot::start(self.spec.clone(), id, threads));
+        }
+        while self.staying() > desired {
+            let Some(slot) = self.least_useful() else { break };
+            info!(replica = %slot.id(), "replica draining");
+            slot.drain();
+        }
+    }
+
+    /// The replica that is missed least: one that does not run, else the one with the least work,
+    /// else the youngest.
+    fn least_useful(&self) -> Option<&Slot> {
+        let staying = self.slots.iter().enumerate().filter(|(_, slot)| !slot.is_leaving());
+        let worth = |(age, slot): &(usize, &Slot)| {
+            let ReplicaStatus { state, ongoing } = slot.status();
+            (state == ReplicaState::Running, ongoing, Reverse(*age))
+        };
+        staying.min_by_key(worth).map(|(_, slot)| slot)
+    }
+
+    pub(super) fn view(&self) -> Vec<ReplicaView> {
+        let view = |slot: &Slot| ReplicaView { id: slot.id().clone(), status: slot.status() };
+        self.slots.iter().filter(|slot| !slot.is_gone()).map(view).collect()
+    }
+
+    /// Watches of the states of those that were not told to go.
+    pub(super) fn watches(&self) -> Vec<watch::Receiver<ReplicaStatus>> {
+        self.slots.iter().filter(|slot| !slot.is_leaving()).map(Slot::watch).collect()
+    }
+
+    /// Drains all of them; the future waits until they are gone.
+    pub(super) fn stop(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        let slots = std::mem::take(&mut self.slots);
+        slots.iter().for_each(Slot::drain);
+        async move {
+            join_all(slots.into_iter().map(Slot::gone)).await;
+        }
+    }
+}

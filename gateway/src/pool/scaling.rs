@@ -1,0 +1,198 @@
+//! The autoscaler's decision: pure, and the only place where a number of replicas is chosen.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::policy::{Autoscaling, Target};
+
+/// A change of less than this part of the target is none, so that demand on the edge between two
+/// numbers of replicas does not make them come and go.
+const HYSTERESIS: f64 = 0.1;
+
+/// What the decision is made from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Inputs {
+    /// When.
+    pub now: Instant,
+    /// Ongoing requests, averaged over `look_back`.
+    pub ongoing: f64,
+    /// Entries that wait upstream: the capped lag of `process_all` ingests.
+    pub waiting: f64,
+    /// Measured cost of one entry on one replica, once known.
+    pub cost: Option<Duration>,
+    /// How many replicas the machine's threads allow to this pool now.
+    pub machine_limit: u32,
+}
+
+/// A decision with the steps to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// Ongoing and waiting entries together.
+    pub demand: f64,
+    /// How many replicas the demand asks for, before any limit.
+    pub raw: f64,
+    /// How many there shall be.
+    pub desired: u32,
+    /// What held it where it is.
+    pub bound: Bound,
+}
+
+/// What bound a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// Nothing: the demand decided.
+    Demand,
+    /// The demand is too close to what there is.
+    Hysteresis,
+    /// `min_replicas`.
+    MinReplicas,
+    /// `max_replicas`.
+    MaxReplicas,
+    /// `limits.replica_threads`, shared by all pools.
+    MachineThreads,
+    /// `upscale_delay` has not passed yet.
+    UpscaleDelay,
+    /// `downscale_delay` has not passed yet.
+    DownscaleDelay,
+}
+
+/// Decides how many replicas a pool shall have.
+#[derive(Debug)]
+pub struct Scaler {
+    policy: Autoscaling,
+    desired: u32,
+    /// Since when more replicas are wanted than desired.
+    wants_more_since: Option<Instant>,
+    /// What was wanted during `downscale_delay`: times rise, numbers fall, so that the first is the
+    /// largest.
+    recently_wanted: VecDeque<(Instant, u32)>,
+}
+
+impl Scaler {
+    /// Starts with `initial_replicas`.
+    pub fn new(policy: Autoscaling, now: Instant) -> Self {
+        let desired = policy.initial_replicas;
+        let recently_wanted = VecDeque::from([(now, desired)]);
+        Self { policy, desired, wants_more_since: None, recently_wanted }
+    }
+
+    /// How many replicas there shall be, as decided last.
+    pub fn desired(&self) -> u32 {
+        self.desired
+    }
+
+    /// Above this many ongoing requests the next decision can want more replicas.
+    pub fn next_threshold(&self) -> usize {
+        if self.desired >= self.policy.max_replicas {
+            return usize::MAX;
+        }
+        match self.policy.target {
+            Target::OngoingRequests(target) => {
+                (f64::from(self.desired) * target * (1.0 + HYSTERESIS)).floor() as usize
+            }
+            Target::DrainTime(_) => usize::from(self.desired > 0) * usize::MAX,
+        }
+    }
+
+    /// Decides anew.
+    pub fn decide(&mut self, inputs: Inputs) -> Decision {
+        let demand = inputs.ongoing + inputs.waiting;
+        let raw = self.replicas_for(demand, inputs.cost);
+        let (wanted, clamp) = self.clamp(self.settle(raw), inputs.machine_limit);
+        let largest = self.remember(inputs.now, wanted);
+        let bound = if wanted > self.desired {
+            self.grow(inputs.now, wanted, clamp)
+        } else {
+            self.wants_more_since = None;
+            self.shrink(wanted, largest, clamp)
+        };
+        let bound = match bound {
+            Bound::Demand if self.is_held_by_hysteresis(raw) => Bound::Hysteresis,
+            bound => bound,
+        };
+        Decision { inputs, demand, raw, desired: self.desired, bound }
+    }
+
+    fn replicas_for(&self, demand: f64, cost: Option<Duration>) -> f64 {
+        match (self.policy.target, cost) {
+            (Target::OngoingRequests(target), _) => demand / target,
+            (Target::DrainTime(target), Some(cost)) => {
+                demand * cost.as_secs_f64() / target.as_secs_f64()
+            }
+            // Before anything was measured, one replica measures.
+            (Target::DrainTime(_), None) => demand.min(1.0).max(f64::from(self.desired)),
+        }
+    }
+
+    /// Rounds up, and stays where it is for a demand within the hysteresis.
+    fn settle(&self, raw: f64) -> u32 {
+        let current = f64::from(self.desired);
+        let lower = (raw * (1.0 + HYSTERESIS)).ceil();
+        let settled = if raw > current * (1.0 + HYSTERESIS) {
+            raw.ceil()
+        } else if lower < current {
+            lower
+        } else {
+            current
+        };
+        // A float above u32::MAX saturates, and the clamp follows.
+        settled as u32
+    }
+
+    fn is_held_by_hysteresis(&self, raw: f64) -> bool {
+        raw.ceil() as u32 != self.desired
+    }
+
+    fn clamp(&self, wanted: u32, machine_limit: u32) -> (u32, Bound) {
+        let Autoscaling { min_replicas, max_replicas, .. } = self.policy;
+        if wanted < min_replicas {
+            (min_replicas, Bound::MinReplicas)
+        } else if wanted > max_replicas.min(machine_limit) {
+            if machine_limit < max_replicas {
+                // The minimum is guaranteed when the policy is read.
+                (machine_limit.max(min_replicas), Bound::MachineThreads)
+            } else {
+                (max_replicas, Bound::MaxReplicas)
+            }
+        } else {
+            (wanted, Bound::Demand)
+        }
+    }
+
+    /// Notes what is wanted and answers the largest within `downscale_delay`.
+    fn remember(&mut self, now: Instant, wanted: u32) -> u32 {
+        let recent = &mut self.recently_wanted;
+        while recent.back().is_some_and(|&(_, number)| number <= wanted) {
+            recent.pop_back();
+        }
+        recent.push_back((now, wanted));
+        let delay = self.policy.downscale_delay;
+        while recent.len() > 1 && recent.front().is_some_and(|&(at, _)| now >= at + delay) {
+            recent.pop_front();
+        }
+        recent.front().map_or(wanted, |&(_, number)| number)
+    }
+
+    fn grow(&mut self, now: Instant, wanted: u32, clamp: Bound) -> Bound {
+        let since = *self.wants_more_since.get_or_insert(now);
+        if now < since + self.policy.upscale_delay {
+            return Bound::UpscaleDelay;
+        }
+        self.wants_more_since = None;
+        self.desired = wanted;
+        clamp
+    }
+
+    fn shrink(&mut self, wanted: u32, largest: u32, clamp: Bound) -> Bound {
+        if largest < self.desired {
+            self.desired = largest;
+        }
+        if wanted < self.desired { Bound::DownscaleDelay } else { clamp }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Tables of demand over time, and what follows.
+
+use super::*;
+
+fn policy() -> Autoscaling {
+    Autoscaling {
+        min_replicas: 1,
+        initial_replicas: 1,
+        max_replicas: 10,
+        target: Target::OngoingRequests(4.0),
+        look_back: Duration::from_millis(200),
+        upscale_delay: Duration::ZERO,
+        downscale_delay: Duration::from_secs(3),
+    }
+}
+
+/// Lets a scaler decide at each (millisecond, ongoing) and answers what it desired and why.
+fn run(policy: Autoscaling, demand: &[(u64, f64)]) -> Vec<(u32, Bound)> {
+    let start = Instant::now();
+    let mut scaler = Scaler::new(policy, start);
+    let decide = |&(millis, ongoing): &(u64, f64)| {
+        let decision = scaler.decide(Inputs {
+            now: start + Duration::from_millis(millis),
+            ongoing,
+            waiting: 0.0,
+            cost: Some(Duration::from_millis(50)),
+            machine_limit: 8,
+        });
+        (decision.desired, decision.bound)
+    };
+    demand.iter().map(decide).collect()
+}
+
+fn desired(policy: Autoscaling, demand: &[(u64, f64)]) -> Vec<u32> {
+    run(policy, demand).into_iter().map(|(desired, _)| desired).collect()
+}
+
+#[test]
+fn demand_is_divided_by_the_target() {
+    let cases = [
+        (0.0, 1, Bound::MinReplicas),
+        (3.9, 1, Bound::Demand),
+        (4.3, 1, Bound::Hysteresis),
+        (4.5, 2, Bound::Demand),
+        (12.0, 3, Bound::Demand),
+        (100.0, 8, Bound::MachineThreads),
+    ];
+    for (ongoing, replicas, bound) in cases {
+        assert_eq!(run(policy(), &[(0, ongoing)]), [(replicas, bound)], "{ongoing}");
+    }
+    let small = Autoscaling { max_replicas: 5, ..policy() };
+    assert_eq!(run(small, &[(0, 100.0)]), [(5, Bound::MaxReplicas)]);
+}
+
+#[test]
+fn a_drain_time_weighs_demand_by_its_cost() {
+    // 40 entries of 50 ms each are 2 s of work: to be done in 500 ms, it takes 4 replicas.
+    let target = Target::DrainTime(Duration::from_millis(500));
+    let policy = Autoscaling { target, ..policy() };
+    assert_eq!(desired(policy, &[(0, 40.0), (10, 9.0)]), [4, 4]);
+}
+
+#[test]
+fn it_grows_at_once_and_shrinks_after_the_delay() {
+    let demand =
+        [(0, 4.0), (100, 30.0), (200, 4.0), (2_000, 4.0), (3_000, 4.0), (3_100, 4.0), (3_200, 4.0)];
+    assert_eq!(desired(policy(), &demand), [1, 8, 8, 8, 8, 2, 1]);
+}
+
+#[test]
+fn a_dip_shorter_than_the_delay_changes_nothing() {
+    let demand: Vec<_> = (0..100u32)
+        .map(|tick| (u64::from(tick) * 100, if tick % 20 == 0 { 30.0 } else { 2.0 }))
+        .collect();
+    let replicas = desired(policy(), &demand);
+    assert!(replicas.iter().all(|&replicas| replicas == 8), "{replicas:?}");
+}
+
+#[test]
+fn it_shrinks_to_the_largest_wanted_during_the_delay() {
+    let demand = [(0, 30.0), (1_000, 18.0), (2_000, 2.0), (3_000, 2.0), (3_500, 2.0), (4_000, 2.0)];
+    assert_eq!(desired(policy(), &demand), [8, 8, 8, 5, 5, 1]);
+}
+
+#[test]
+fn growth_waits_for_the_upscale_delay() {
+    let policy = Autoscaling { upscale_delay: Duration::from_millis(500), ..policy() };
+    let demand = [(0, 20.0), (400, 20.0), (500, 20.0)];
+    let waits = (1, Bound::UpscaleDelay);
+    assert_eq!(run(policy, &demand), [waits, waits, (5, Bound::Demand)]);
+    // A dip in between starts the delay anew.
+    let demand = [(0, 20.0), (400, 2.0), (500, 20.0), (900, 20.0), (1_000, 20.0)];
+    assert_eq!(desired(policy, &demand), [1, 1, 1, 1, 5]);
+}
+
+#[test]
+fn demand_on_the_edge_does_not_flap() {
+    let policy = Autoscaling { downscale_delay: Duration::ZERO, ..policy() };
+    let demand: Vec<_> =
+        (0..50u32).map(|tick| (u64::from(tick) * 100, 8.0 + f64::from(tick % 2) * 0.5)).collect();
+    let replicas = desired(policy, &demand);
+    assert!(replicas.iter().all(|&replicas| replicas == 2), "{replicas:?}");
+}
+
+#[test]
+fn no_demand_scales_to_zero_and_any_demand_back() {
+    let policy = Autoscaling {
+        min_replicas: 0,
+        initial_replicas: 0,
+        downscale_delay: Duration::ZERO,
+        ..policy()
+    };
+    assert_eq!(desired(policy, &[(0, 0.0), (100, 0.1), (200, 0.0)]), [0, 1, 0]);
+}
+
+#[test]
+fn records_that_wait_upstream_count() {
+    let now = Instant::now();
+    let mut scaler = Scaler::new(policy(), now);
+    let inputs = Inputs { now, ongoing: 4.0, waiting: 8.0, cost: None, machine_limit: 8 };
+    assert_eq!(scaler.decide(inputs).desired, 3);
+}

@@ -1,0 +1,122 @@
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+use super::stack::{GrpcRequest, GrpcStack};
+use crate::grpc::ClientAddress;
+
+/// What clients may take of the server.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// Connections at once; further ones wait to be accepted.
+    pub connections: usize,
+    /// Calls at once on one connection.
+    pub streams: u32,
+    /// Bytes of headers of one call.
+    pub header_bytes: u32,
+    /// A silent connection is probed so often, and closed when the probe goes unanswered as long.
+    pub keep_alive: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            streams: 1024,
+            header_bytes: 16 * 1024,
+            keep_alive: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Serves gRPC on `listener` until `stop`, then tells all connections to go away (GOAWAY), and
+/// returns when the calls on them have ended.
+pub async fn serve_grpc(
+    listener: TcpListener,
+    stack: GrpcStack,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits.connections));
+    while let Some((stream, address, place)) = accept(&listener, &places, &stop).await {
+        let connection = builder(&limits)
+            .serve_connection(TokioIo::new(stream), with_address(stack.clone(), address));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%address, %error, "connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}
+
+/// The next connection, once there is a place for it; none after `stop`.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    loop {
+        let accept = async {
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        tokio::select! {
+            (Ok(place), accepted) = accept => match accepted {
+                Ok((stream, address)) => {
+                    // Small answers shall not wait for more to send.
+                    let _ = stream.set_nodelay(true);
+                    return Some((stream, address, place));
+                }
+                Err(error) => {
+                    warn!(%error, "connection not accepted");
+                    // Out of file descriptors, mostly: some must be closed first.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            () = stop.cancelled() => return None,
+            else => return None,
+        }
+    }
+}
+
+fn builder(limits: &ConnectionLimits) -> hyper::server::conn::http2::Builder<TokioExecutor> {
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes)
+        .keep_alive_interval(limits.keep_alive)
+        .keep_alive_timeout(limits.keep_alive);
+    builder
+}
+
+fn with_address(
+    stack: GrpcStack,
+    address: SocketAddr,
+) -> impl hyper::service::Service<
+    GrpcRequest,
+    Response = http::Response<tonic::body::Body>,
+    Error = std::convert::Infallible,
+    Future: Send,
+> {
+    service_fn(move |mut request: GrpcRequest| {
+        request.extensions_mut().insert(ClientAddress(address));
+        stack.clone().oneshot(request)
+    })
+}

@@ -1,0 +1,102 @@
+//! Sinks: where results go. A sink acknowledges what it can be relied on to keep; only then is an
+//! entry's outcome known, and its offset may be committed.
+
+mod jsonl;
+mod line_writer;
+
+use std::{future::Future, io, pin::Pin, sync::Arc};
+
+use anyhow::Context;
+
+use self::jsonl::JsonlSink;
+use crate::policy;
+
+/// The sinks of the policy. All of them are required: each must acknowledge each result.
+pub struct Sinks {
+    sinks: Vec<Arc<dyn Sink>>,
+}
+
+/// A place where results go.
+pub trait Sink: Send + Sync + 'static {
+    /// Takes everything in the batch and answers when it is kept. After an error nothing of it
+    /// counts as taken, and the batch may be delivered again.
+    fn deliver(&self, batch: Arc<Batch>) -> Acknowledged<'_>;
+
+    /// Answers when everything that was delivered before is kept.
+    fn flush(&self) -> Acknowledged<'_>;
+
+    /// What it is called in logs.
+    fn name(&self) -> &str;
+}
+
+/// Resolves when a sink has kept what it was given.
+pub type Acknowledged<'a> = Pin<Box<dyn Future<Output = Result<(), SinkError>> + Send + 'a>>;
+
+/// Results and drops on their way into the sinks.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Result records.
+    pub results: Vec<SinkRecord>,
+    /// Lines of the drop log.
+    pub drops: Vec<SinkRecord>,
+}
+
+/// One record for a sink.
+#[derive(Debug)]
+pub struct SinkRecord {
+    /// Its camera, by which sinks that have partitions or order keep records together.
+    pub camera_id: Arc<str>,
+    /// One JSON object, without a line break.
+    pub json: Vec<u8>,
+}
+
+/// Why a sink has not kept what it was given.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// A file could not be written.
+    #[error("writing failed: {0}")]
+    Write(Arc<io::Error>),
+    /// The sink's writer has ended.
+    #[error("the sink is closed")]
+    Closed,
+}
+
+impl Sinks {
+    /// Opens the sinks of the policy, creating files and folders that are missing.
+    ///
+    /// # Errors
+    /// The first sink that cannot be opened, why, and what to do.
+    pub async fn open(sinks: &[policy::Sink]) -> anyhow::Result<Self> {
+        let mut opened: Vec<Arc<dyn Sink>> = Vec::with_capacity(sinks.len());
+        for sink in sinks {
+            match sink {
+                policy::Sink::Jsonl { path, drops } => {
+                    let jsonl = JsonlSink::open(path, drops.as_deref()).await;
+                    opened.push(Arc::new(
+                        jsonl.context("a jsonl sink of the policy cannot be used")?,
+                    ));
+                }
+            }
+        }
+        Ok(Self::of(opened))
+    }
+
+    /// These sinks.
+    pub fn of(sinks: Vec<Arc<dyn Sink>>) -> Self {
+        Self { sinks }
+    }
+
+    /// Each sink.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Sink>> {
+        self.sinks.iter()
+    }
+
+    /// Waits until each sink keeps everything that was delivered before; one that cannot is logged.
+    pub async fn flush(&self) {
+        for sink in &self.sinks {
+            if let Err(error) = sink.flush().await {
+                tracing::error!(sink = sink.name(), %error, "sink not flushed");
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ort::{
+    environment::Environment,
+    session::{Session, SessionOutputs, builder::GraphOptimizationLevel},
+    value::TensorRef,
+};
+
+use super::{Backend, BackendError, tensor::write_planes};
+use crate::{ModelOutput, artifact::Artifact, frame::Input, task};
+
+/// The loaded ONNX Runtime library; one per process, shared by all sessions.
+#[derive(Clone)]
+pub struct OnnxRuntime {
+    environment: Environment,
+}
+
+/// Why ONNX Runtime is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum OnnxRuntimeError {
+    /// No library at any of the known places.
+    #[error(
+        "no ONNX Runtime library: set ORT_DYLIB_PATH to libonnxruntime.so; `scripts/setup` puts one at {DEPS_LIBRARY}"
+    )]
+    NotFound,
+    /// The library cannot be loaded or started.
+    #[error("{}: {reason}", path.display())]
+    Unusable {
+        /// The library.
+        path: PathBuf,
+        /// What the loader or the library says.
+        reason: String,
+    },
+}
+
+const LIBRARY: &str = "libonnxruntime.so";
+const DEPS_LIBRARY: &str = ".deps/onnxruntime/libonnxruntime.so";
+
+impl OnnxRuntime {
+    /// Loads the library: from `ORT_DYLIB_PATH`, else from beside the executable, else from
+    /// `.deps/` of the working folder.
+    ///
+    /// # Errors
+    /// When there is none or it does not fit.
+    pub fn load() -> Result<Self, OnnxRuntimeError> {
+        let path = find_library().ok_or(OnnxRuntimeError::NotFound)?;
+        let unusable = |reason: String| OnnxRuntimeError::Unusable { path: path.clone(), reason };
+        let environment = ort::init_from(&path)
+            .map_err(|error| unusable(error.to_string()))?
+            .with_name("framegate")
+            .with_telemetry(false)
+            .build()
+            .map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { environment })
+    }
+}
+
+fn find_library() -> Option<PathBuf> {
+    if let Some(path) = env::var_os("ORT_DYLIB_PATH") {
+        return Some(PathBuf::from(path));
+    }
+    let beside = env::current_exe().ok()?.parent()?.join(LIBRARY);
+    [beside, PathBuf::from(DEPS_LIBRARY)].into_iter().find(|path| Path::exists(path))
+}
+
+/// An ONNX session of one replica.
+pub(super) struct OnnxBackend {
+    session: Session,
+    artifact: Arc<Artifact>,
+    /// The input tensor's values; kept, so that a batch allocates nothing.
+    values: Vec<f32>,
+}
+
+impl OnnxBackend {
+    pub(super) fn open(
+        runtime: &OnnxRuntime,
+        artifact: Arc<Artifact>,
+        num_threads: usize,
+    ) -> Result<Self, BackendError> {
+        let session = open_session(runtime, &artifact.model, num_threads)
+            .map_err(|error| BackendError(format!("{}: {error}", artifact.model.display())))?;
+        check_tensors(&session, &artifact)?;
+        Ok(Self { session, artifact, values: Vec::new() })
+    }
+}
+
+impl Backend for OnnxBackend {
+    fn execute(&mut self, batch: &[Option<Input>]) -> Result<Vec<ModelOutput>, BackendError> {
+        let spec = &self.artifact.input;
+        let (width, height) = (spec.geometry.width as usize, spec.geometry.height as usize);
+        let item = 3 * width * height;
+        let inputs: Vec<&Input> = batch.iter().flatten().collect();
+        if inputs.len() != batch.len() || inputs.iter().any(|input| input.data.len() != item) {
+            return Err(BackendError("an entry lacks its input or has one of another size".into()));
+        }
+        self.values.resize(batch.len() * item, 0.0);
+        for (input, planes) in inputs.iter().zip(self.values.chunks_exact_mut(item)) {
+            write_planes(spec, &input.data, planes);
+        }
+        let shape = [batch.len(), 3, height, width];
+        let tensor = TensorRef::from_array_view((shape, self.values.as_slice())).map_err(failed)?;
+        let outputs =
+            self.session.run(ort::inputs![spec.tensor.as_str() => tensor]).map_err(failed)?;
+        task::read(&self.artifact.task, &inputs, &Outputs(&outputs))
+    }
+}
+
+/// Output tensors by name, as the tasks read them.
+struct Outputs<'a, 's>(&'a SessionOutputs<'s>);
+
+impl task::Tensors for Outputs<'_, '_> {
+    fn get(&self, name: &str) -> Result<task::Tensor<'_>, BackendError> {
+        let value = self.0.get(name).ok_or_else(|| missing(name))?;
+        let (shape, values) = value.try_extract_tensor::<f32>().map_err(failed)?;
+        let shape = shape.iter().map(|&side| usize::try_from(side).unwrap_or(0)).collect();
+        Ok(task::Tensor { shape, values })
+    }
+}
+
+fn open_session(
+    runtime: &OnnxRuntime,
+    model: &Path,
+    num_threads: usize,
+) -> Result<Session, ort::Error> {
+    // Spinning threads would take the cores from decoding and from other replicas.
+    Session::builder(&runtime.environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(num_threads)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        .commit_from_file(model)
+}
+
+fn check_tensors(session: &Session, artifact: &Artifact) -> Result<(), BackendError> {
+    let input = &artifact.input.tensor;
+    if !session.inputs().iter().any(|known| known.name() == input) {
+        return Err(missing(input));
+    }
+    let mut needed = artifact.task.outputs();
+    match needed.find(|name| !session.outputs().iter().any(|known| known.name() == *name)) {
+        Some(name) => Err(missing(name)),
+        None => Ok(()),
+    }
+}
+
+fn missing(tensor: &str) -> BackendError {
+    BackendError(format!("the model has no tensor `{tensor}`, which its model.yaml names"))
+}
+
+fn failed(error: ort::Error) -> BackendError {
+    BackendError(error.to_string())
+}

@@ -1,0 +1,46 @@
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The measured cost of a pool's batches, shared by its replicas.
+#[derive(Debug, Default)]
+pub struct BatchCost {
+    per_entry: Mutex<Option<f64>>,
+}
+
+/// Weight of the newest batch in the moving average: about the last ten batches count.
+const NEWEST: f64 = 0.2;
+
+impl BatchCost {
+    /// Takes note of an executed batch.
+    pub fn record(&self, entries: usize, took: Duration) {
+        let cost = took.as_secs_f64() / entries.max(1) as f64;
+        let mut average = self.per_entry.lock().unwrap_or_else(PoisonError::into_inner);
+        *average = Some(average.map_or(cost, |old| old + NEWEST * (cost - old)));
+    }
+
+    /// What an entry costs one replica, as a moving average; absent before the first batch.
+    pub fn per_entry(&self) -> Option<Duration> {
+        let average = self.per_entry.lock().unwrap_or_else(PoisonError::into_inner);
+        average.map(Duration::from_secs_f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_average_follows_a_change() {
+        let cost = BatchCost::default();
+        assert_eq!(cost.per_entry(), None);
+        cost.record(4, Duration::from_millis(40));
+        assert_eq!(cost.per_entry(), Some(Duration::from_millis(10)));
+        for _ in 0..40 {
+            cost.record(1, Duration::from_millis(20));
+        }
+        let after = cost.per_entry().unwrap_or_default();
+        assert!(after > Duration::from_millis(19) && after <= Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,117 @@
+use framegate_proto::{ErrorCode, ServeError};
+
+use super::decode::{jpeg, png};
+
+/// The largest image that is decoded. All three bounds hold for the whole frame, region or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageLimits {
+    /// Pixels from left to right.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+    /// Width times height.
+    pub pixels: u64,
+}
+
+/// An image format that frames may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG, sequential or progressive, grey or of three components.
+    Jpeg,
+    /// PNG; of an animated one, the first image.
+    Png,
+}
+
+/// What an encoded image says about itself before anything is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// How it is encoded.
+    pub format: Format,
+    /// Pixels from left to right, at least 1.
+    pub width: u32,
+    /// Pixels from top to bottom, at least 1.
+    pub height: u32,
+    /// Bytes that grow with the image and that its decoder holds besides the pixels. They are the
+    /// coefficients of a JPEG that comes in several scans, else 0.
+    pub coefficient_bytes: u64,
+}
+
+/// By how much an image is made smaller while it is decoded.
+///
+/// These four of JPEG's factors have fast inverse transforms; PNG has the first only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scale {
+    /// As it is.
+    Full,
+    /// Half the width and height, rounded up.
+    Half,
+    /// A quarter of the width and height, rounded up.
+    Quarter,
+    /// An eighth of the width and height, rounded up.
+    Eighth,
+}
+
+/// Reads the header of an image, without decoding or allocating anything.
+///
+/// # Errors
+/// `ImageTooLarge` above a limit, whatever else is wrong with the image; `FrameUndecodable` for
+/// what does not begin like a JPEG or PNG.
+pub fn probe(bytes: &[u8], limits: &ImageLimits) -> Result<Header, ServeError> {
+    let header = jpeg::header(bytes).or_else(|| png::header(bytes));
+    let header = header.ok_or(ErrorCode::FrameUndecodable)?;
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    if header.width > limits.width || header.height > limits.height || pixels > limits.pixels {
+        return Err(ErrorCode::ImageTooLarge.into());
+    }
+    if pixels == 0 {
+        return Err(ErrorCode::FrameUndecodable.into());
+    }
+    Ok(header)
+}
+
+impl Header {
+    /// The smallest scale at which the image can be decoded and that is still at least `needed`
+    /// (1.0 = full size).
+    pub fn scale_for(&self, needed: f64) -> Scale {
+        let scales = [Scale::Eighth, Scale::Quarter, Scale::Half];
+        let enough = |scale: &Scale| self.format == Format::Jpeg && scale.factor() >= needed;
+        scales.into_iter().find(enough).unwrap_or(Scale::Full)
+    }
+
+    /// Bytes of the decoded pixels at a scale, as RGB8.
+    pub fn decoded_bytes(&self, scale: Scale) -> u64 {
+        3 * u64::from(scale.of(self.width)) * u64::from(scale.of(self.height))
+    }
+
+    /// Bytes held while the image is being decoded at a scale: the pixels, and what the decoder
+    /// needs besides.
+    pub fn decoding_bytes(&self, scale: Scale) -> u64 {
+        self.decoded_bytes(scale) + self.coefficient_bytes
+    }
+}
+
+impl Scale {
+    /// 1.0 for the full size, 0.125 for an eighth.
+    pub fn factor(self) -> f64 {
+        1.0 / f64::from(self.denominator())
+    }
+
+    /// A width or height at this scale, rounded up.
+    pub fn of(self, full: u32) -> u32 {
+        full.div_ceil(self.denominator())
+    }
+
+    /// 1, 2, 4 or 8.
+    pub(super) fn denominator(self) -> u32 {
+        match self {
+            Self::Full => 1,
+            Self::Half => 2,
+            Self::Quarter => 4,
+            Self::Eighth => 8,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/header.rs"]
+mod tests;

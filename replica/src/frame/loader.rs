@@ -1,0 +1,197 @@
+//! Loading: from an entry that a replica has claimed to the input of its model.
+//!
+//! A load passes these gates, always in this order:
+//!
+//! 1. the frame's *turn*, so that the models of one request share one fetch and one decode;
+//! 2. one of `concurrent_loads` *slots*: a slot is one blocking thread and one object's encoded
+//!    bytes, so these take at most `concurrent_loads * object_bytes` in all, waiting included;
+//! 3. a *permit* of the byte budget, for the decoded pixels.
+//!
+//! Who holds a slot waits for permits only, and who holds a permit or pins a frame waits for
+//! nothing: it is computing in its slot, and is done when its model's input is. So every permit
+//! comes back, then every slot, then every turn, whatever the pools that claimed the entries do
+//! meanwhile: no pool can block another. All gates are first in, first out.
+//!
+//! A load that is dropped while it computes still finishes its step, with all its guards in hand;
+//! one that is dropped while it waits leaves its line.
+
+mod load;
+mod stats;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use framegate_proto::{ErrorCode, ServeError};
+use tokio::sync::{Mutex, Semaphore};
+
+pub use self::stats::{Departed, LoaderStats};
+use self::{
+    load::{Load, Progress, blocking},
+    stats::Counts,
+};
+use super::{
+    budget::{Budget, Kept},
+    decode::Pixels,
+    fit::Input,
+    geometry::{InputGeometry, Region},
+    header::ImageLimits,
+    reference::ObjectRef,
+};
+
+/// The bounds of loading.
+#[derive(Debug, Clone, Copy)]
+pub struct LoaderLimits {
+    /// Encoded bytes of one frame.
+    pub object_bytes: u64,
+    /// Size of one frame, from its header.
+    pub image: ImageLimits,
+    /// Decoded bytes of all frames. A frame larger than this is loaded alone.
+    pub frame_bytes: u64,
+    /// Frames that are read, decoded or resized at once, each on a thread of its own; at least 1.
+    pub concurrent_loads: usize,
+}
+
+/// Where a frame's encoded bytes are.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// In a bucket.
+    Object(ObjectRef),
+    /// They came with the request.
+    Inline(Bytes),
+}
+
+/// Loads frames inside the limits. Clones share the byte budget and the slots.
+#[derive(Clone)]
+pub struct FrameLoader {
+    shared: Arc<Shared>,
+}
+
+/// A frame of one request, shared by the entries of its models. It holds no pixels until one of
+/// them is loaded, and its cached pixels go with it.
+pub struct Frame {
+    source: Source,
+    region: Option<Region>,
+    /// What all models of the request want of it.
+    inputs: Arc<[InputGeometry]>,
+    /// Locked by the load whose turn it is; that is what makes loads share a decode.
+    state: Arc<Mutex<FrameState>>,
+}
+
+/// What a load made, and what it took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The model's input.
+    pub input: Input,
+    /// How long the steps of this load took.
+    pub timings: LoadTimings,
+}
+
+/// How long the steps of one load took, without waiting for turns, slots and permits. Zero where
+/// another entry's load served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoadTimings {
+    /// Reading the object.
+    pub fetch: Duration,
+    /// Decoding it.
+    pub decode: Duration,
+    /// Cutting and resizing it to the input.
+    pub prepare: Duration,
+}
+
+struct Shared {
+    limits: LoaderLimits,
+    slots: Arc<Semaphore>,
+    budget: Budget<Pixels>,
+    counts: Counts,
+}
+
+/// What earlier loads of a frame have left.
+enum FrameState {
+    Untouched,
+    /// Decoded before; the pixels may have been evicted since.
+    Decoded(Kept<Pixels>),
+    /// The frame itself is at fault, for every model.
+    Failed(ServeError),
+}
+
+impl FrameLoader {
+    /// A loader with a byte budget and slots of its own.
+    pub fn new(limits: LoaderLimits) -> Self {
+        let slots = Arc::new(Semaphore::new(limits.concurrent_loads.max(1)));
+        let budget = Budget::new(limits.frame_bytes);
+        Self { shared: Arc::new(Shared { limits, slots, budget, counts: Counts::default() }) }
+    }
+
+    /// A frame of one request; nothing is read yet. `inputs` are the geometries of all its models:
+    /// the frame is decoded once, at the smallest scale that serves every one of them.
+    pub fn frame(
+        &self,
+        source: Source,
+        region: Option<Region>,
+        inputs: Arc<[InputGeometry]>,
+    ) -> Arc<Frame> {
+        let state = Arc::new(Mutex::new(FrameState::Untouched));
+        Arc::new(Frame { source, region, inputs, state })
+    }
+
+    /// Fetches and decodes the frame, or takes its cached pixels, and makes a model's input of it.
+    ///
+    /// `wanted` is asked before the frame is fetched, before it is decoded and before it is
+    /// resized; if it says no, nothing more is computed and the answer is `None`.
+    ///
+    /// # Errors
+    /// Those of the object, of the image and of the region; also `Internal`, for a panic outside of
+    /// a decoder. An error of the frame's own is kept and answered to its other models as well,
+    /// without a second fetch; `BucketUnavailable` is not.
+    pub async fn load<W>(
+        &self,
+        frame: &Arc<Frame>,
+        geometry: &InputGeometry,
+        wanted: W,
+    ) -> Result<Option<Loaded>, ServeError>
+    where
+        W: Fn() -> bool + Send + 'static,
+    {
+        let turn = Arc::clone(&frame.state).lock_owned().await;
+        let slot = Arc::clone(&self.shared.slots).acquire_owned().await;
+        let slot = slot.map_err(|_closed| ErrorCode::Internal)?;
+        let load = Load::new(&self.shared, frame, *geometry, wanted, slot);
+        match blocking(move || load.begin(turn)).await? {
+            Progress::Done(loaded) => Ok(loaded),
+            Progress::NeedsPermit(load, turn, encoded) => {
+                let permit = self.shared.budget.claim(encoded.decoding_bytes()).await;
+                blocking(move || load.decode(turn, encoded, permit)).await
+            }
+        }
+    }
+
+    /// What the loader holds now, and what it has done since its start.
+    pub fn stats(&self) -> LoaderStats {
+        self.shared.counts.stats(self.shared.budget.stats())
+    }
+}
+
+impl Source {
+    /// At most `limit` bytes; it may block the thread.
+    fn read(&self, limit: u64) -> Result<Bytes, ServeError> {
+        match self {
+            Self::Object(object) => object.read(limit),
+            Self::Inline(bytes) if bytes.len() as u64 <= limit => Ok(bytes.clone()),
+            Self::Inline(_) => Err(ErrorCode::ObjectTooLarge.into()),
+        }
+    }
+}
+
+impl FrameState {
+    /// Keeps an error that every further try would meet again.
+    fn remember(&mut self, error: ServeError) -> ServeError {
+        if !error.code.is_transient() && error.code != ErrorCode::Internal {
+            *self = Self::Failed(error.clone());
+        }
+        error
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/loader.rs"]
+mod tests;

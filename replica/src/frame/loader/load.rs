@@ -1,0 +1,147 @@
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use framegate_proto::{ErrorCode, ServeError};
+use tokio::{
+    sync::{OwnedMutexGuard, OwnedSemaphorePermit},
+    task,
+};
+
+use super::{Counts, Frame, FrameState, LoadTimings, Loaded, Shared};
+use crate::frame::{
+    budget::{Permit, Pinned},
+    decode::{Pixels, decode},
+    fit::prepare,
+    geometry::{InputGeometry, needed_scale},
+    header::{Header, Scale, probe},
+};
+
+/// A load in its slot. Its steps block the thread; waiting is the caller's.
+pub(super) struct Load<W> {
+    shared: Arc<Shared>,
+    frame: Arc<Frame>,
+    geometry: InputGeometry,
+    wanted: W,
+    timings: LoadTimings,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// A frame that has been read and waits for leave to be decoded.
+pub(super) struct Encoded {
+    bytes: Bytes,
+    header: Header,
+    scale: Scale,
+}
+
+/// How far a load came without waiting.
+pub(super) enum Progress<W> {
+    /// To its end.
+    Done(Option<Loaded>),
+    /// To the permit, which cannot be had at once.
+    NeedsPermit(Load<W>, Turn, Encoded),
+}
+
+/// The right to look after a frame's state.
+pub(super) type Turn = OwnedMutexGuard<FrameState>;
+
+impl<W: Fn() -> bool> Load<W> {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        frame: &Arc<Frame>,
+        geometry: InputGeometry,
+        wanted: W,
+        slot: OwnedSemaphorePermit,
+    ) -> Self {
+        let (shared, frame) = (Arc::clone(shared), Arc::clone(frame));
+        let timings = LoadTimings::default();
+        Self { shared, frame, geometry, wanted, timings, _slot: slot }
+    }
+
+    /// Everything, if the pixels are cached or a permit is free; else up to the permit.
+    pub(super) fn begin(mut self, mut turn: Turn) -> Result<Progress<W>, ServeError> {
+        match &*turn {
+            FrameState::Failed(error) => return Err(error.clone()),
+            FrameState::Decoded(kept) => {
+                if let Some(pixels) = kept.pin() {
+                    drop(turn);
+                    Counts::add(&self.shared.counts.shared);
+                    return self.prepare(pixels).map(Progress::Done);
+                }
+            }
+            FrameState::Untouched => {}
+        }
+        if !(self.wanted)() {
+            Counts::add(&self.shared.counts.departed_before_fetch);
+            return Ok(Progress::Done(None));
+        }
+        let encoded = self.fetch().map_err(|error| turn.remember(error))?;
+        match self.shared.budget.try_claim(encoded.decoding_bytes()) {
+            Some(permit) => self.decode(turn, encoded, permit).map(Progress::Done),
+            None => Ok(Progress::NeedsPermit(self, turn, encoded)),
+        }
+    }
+
+    fn fetch(&mut self) -> Result<Encoded, ServeError> {
+        let start = Instant::now();
+        let limits = &self.shared.limits;
+        let bytes = self.frame.source.read(limits.object_bytes)?;
+        let header = probe(&bytes, &limits.image)?;
+        let size = (header.width, header.height);
+        let needed = needed_scale(size, self.frame.region, &self.frame.inputs)?;
+        self.timings.fetch = start.elapsed();
+        Ok(Encoded { bytes, header, scale: header.scale_for(needed) })
+    }
+
+    /// From the permit to the end.
+    pub(super) fn decode(
+        mut self,
+        mut turn: Turn,
+        encoded: Encoded,
+        permit: Permit<Pixels>,
+    ) -> Result<Option<Loaded>, ServeError> {
+        if !(self.wanted)() {
+            Counts::add(&self.shared.counts.departed_before_decode);
+            return Ok(None);
+        }
+        let start = Instant::now();
+        let Encoded { bytes, header, scale } = encoded;
+        let pixels = decode(&bytes, &header, scale).map_err(|error| turn.remember(error))?;
+        drop(bytes);
+        self.timings.decode = start.elapsed();
+        self.shared.counts.decoded(matches!(*turn, FrameState::Decoded(_)));
+        let (kept, pinned) = permit.keep(pixels, header.decoded_bytes(scale));
+        *turn = FrameState::Decoded(kept);
+        // The other models need not wait for this one's resizing.
+        drop(turn);
+        self.prepare(pinned)
+    }
+
+    fn prepare(mut self, pixels: Pinned<Pixels>) -> Result<Option<Loaded>, ServeError> {
+        if !(self.wanted)() {
+            Counts::add(&self.shared.counts.departed_before_prepare);
+            return Ok(None);
+        }
+        let start = Instant::now();
+        let input = prepare(&pixels, self.frame.region, &self.geometry)?;
+        self.timings.prepare = start.elapsed();
+        Ok(Some(Loaded { input, timings: self.timings }))
+    }
+}
+
+impl Encoded {
+    /// What a permit must allow.
+    pub(super) fn decoding_bytes(&self) -> u64 {
+        self.header.decoding_bytes(self.scale)
+    }
+}
+
+/// Runs a step on a thread that may block; its guards go with it, so a step whose caller has gone
+/// is still counted until it ends.
+pub(super) async fn blocking<T: Send + 'static>(
+    step: impl FnOnce() -> Result<T, ServeError> + Send + 'static,
+) -> Result<T, ServeError> {
+    task::spawn_blocking(step).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a step of loading a frame ended early");
+        Err(ErrorCode::Internal.into())
+    })
+}

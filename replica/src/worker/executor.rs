@@ -1,0 +1,100 @@
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    ModelOutput,
+    backend::{Backend, BackendError, BackendSpec},
+    frame::Input,
+};
+
+/// A replica's backend on a thread of its own, which executes one batch at a time.
+///
+/// Dropping it ends the thread after the batch it executes.
+pub(super) struct Executor {
+    batches: mpsc::SyncSender<Batch>,
+}
+
+struct Batch {
+    inputs: Vec<Option<Input>>,
+    done: oneshot::Sender<Executed>,
+}
+
+/// How a batch ended. A dropped sender means that the thread died with it.
+pub(super) struct Executed {
+    pub(super) outputs: Result<Vec<ModelOutput>, ExecuteError>,
+    pub(super) took: Duration,
+}
+
+/// Why a batch has no results.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExecuteError {
+    /// The backend answered with an error and can go on.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The backend panicked and is gone.
+    #[error("the backend panicked")]
+    Crashed,
+}
+
+impl Executor {
+    /// Starts the thread and opens the backend on it.
+    pub(super) async fn start(name: &str, spec: BackendSpec) -> Result<Self, BackendError> {
+        // One place: the worker sends a batch only when the last one has ended.
+        let (batches, receiver) = mpsc::sync_channel(1);
+        let (opened, open) = oneshot::channel();
+        let body = move || match open_caught(&spec) {
+            Ok(backend) => {
+                let _ = opened.send(Ok(()));
+                execute_all(backend, &receiver);
+            }
+            Err(error) => {
+                let _ = opened.send(Err(error));
+            }
+        };
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body)
+            .map_err(|error| BackendError(format!("no thread for the replica: {error}")))?;
+        let died = || BackendError("the replica's thread died while opening".to_owned());
+        open.await.map_err(|_| died())??;
+        Ok(Self { batches })
+    }
+
+    /// Executes a batch; called only when the last one has ended.
+    pub(super) fn execute(&self, inputs: Vec<Option<Input>>) -> oneshot::Receiver<Executed> {
+        let (done, executed) = oneshot::channel();
+        // A dead thread drops `done`, which the receiver sees as a crash.
+        let _ = self.batches.try_send(Batch { inputs, done });
+        executed
+    }
+}
+
+fn open_caught(spec: &BackendSpec) -> Result<Box<dyn Backend>, BackendError> {
+    catch_unwind(AssertUnwindSafe(|| spec.open()))
+        .unwrap_or_else(|_| Err(BackendError("the backend panicked while opening".to_owned())))
+}
+
+fn execute_all(mut backend: Box<dyn Backend>, batches: &mpsc::Receiver<Batch>) {
+    while let Ok(Batch { inputs, done }) = batches.recv() {
+        let start = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| backend.execute(&inputs)));
+        let crashed = result.is_err();
+        let outputs = match result {
+            Ok(Ok(outputs)) if outputs.len() == inputs.len() => Ok(outputs),
+            Ok(Ok(_)) => Err(BackendError("the backend lost an entry".to_owned()).into()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(ExecuteError::Crashed),
+        };
+        let _ = done.send(Executed { outputs, took: start.elapsed() });
+        if crashed {
+            // What a backend is after a panic nobody knows: the replica starts anew.
+            return;
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! A replica: the worker that pulls from the pool's queue, and the thread that executes batches.
+
+mod executor;
+mod pull;
+mod replica;
+mod window;
+
+pub use replica::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus};
+
+#[cfg(test)]
+mod tests;

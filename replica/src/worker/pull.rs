@@ -1,0 +1,297 @@
+use std::{future, sync::Arc, time::Duration};
+
+use framegate_batcher::{Charge, Claimed, EntryId, ReplicaSeat, Verdict, verdict};
+use framegate_proto::{ErrorCode, ServeError};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::{
+    executor::{ExecuteError, Executed, Executor},
+    replica::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus},
+    window::{Ready, Slot, Window},
+};
+use crate::{
+    Answer, FrameJob, ModelOutput, Served, Timings,
+    frame::{LoadTimings, Loaded},
+};
+
+/// A running replica: claims entries, loads them ahead, and executes batches of them.
+pub(super) struct Worker {
+    // Who it is.
+    spec: Arc<ReplicaSpec>,
+    id: Arc<str>,
+    status: watch::Sender<ReplicaStatus>,
+
+    // What it works with.
+    executor: Executor,
+    /// Its place at the pool's queue. Dropping it hands everything back.
+    seat: ReplicaSeat<FrameJob>,
+
+    // What it works on: the executing batch, and one batch loading.
+    window: Window,
+    loads: JoinSet<(EntryId, Result<Option<Loaded>, ServeError>)>,
+    executing: Option<Executing>,
+}
+
+/// The batch on the executor, in order.
+struct Executing {
+    entries: Vec<Slot>,
+    since: Instant,
+    done: oneshot::Receiver<Executed>,
+}
+
+/// What the worker waits for.
+enum Event {
+    Executed(Result<Executed, oneshot::error::RecvError>),
+    Loaded(EntryId, Result<Option<Loaded>, ServeError>),
+    Woken,
+    Drain,
+}
+
+impl Worker {
+    pub(super) fn new(
+        spec: Arc<ReplicaSpec>,
+        id: Arc<str>,
+        executor: Executor,
+        seat: ReplicaSeat<FrameJob>,
+        status: watch::Sender<ReplicaStatus>,
+    ) -> Self {
+        let (window, loads, executing) = (Window::default(), JoinSet::new(), None);
+        Self { spec, id, status, executor, seat, window, loads, executing }
+    }
+
+    /// Pulls until `drain`, then finishes what it executes.
+    pub(super) async fn pull(mut self, drain: CancellationToken) -> Result<(), ReplicaFailure> {
+        loop {
+            self.claim();
+            let form_at = self.form();
+            self.tell();
+            match self.next_event(form_at, &drain).await {
+                Event::Executed(executed) => self.finish(executed)?,
+                Event::Loaded(id, result) => self.loaded(id, result),
+                Event::Woken => {}
+                Event::Drain => return self.drain().await,
+            }
+        }
+    }
+
+    /// Claims what there is room for and starts loading it.
+    fn claim(&mut self) {
+        let (unstarted, _) = self.seat.counts();
+        let room = self.spec.limits.max_batch_size.saturating_sub(unstarted);
+        for entry in self.seat.claim(room) {
+            self.load(entry);
+        }
+    }
+
+    fn load(&mut self, entry: Claimed<FrameJob>) {
+        let (id, job) = (entry.id, entry.job.clone());
+        // An entry that was recalled from here and claimed again starts over.
+        self.window.remove(id);
+        self.window.push(entry);
+        let Some((frame, geometry)) = job.frame().cloned().zip(self.spec.input) else {
+            self.window.set_ready(id, Ready::new(None, LoadTimings::default()));
+            return;
+        };
+        let loader = self.spec.loader.clone();
+        self.loads.spawn(async move {
+            let wanted = move || !job.has_departed();
+            (id, loader.load(&frame, &geometry, wanted).await)
+        });
+    }
+
+    fn loaded(&mut self, id: EntryId, result: Result<Option<Loaded>, ServeError>) {
+        match result {
+            Ok(Some(loaded)) => {
+                self.window.set_ready(id, Ready::new(Some(loaded.input), loaded.timings));
+            }
+            // Nobody waits for it any more.
+            Ok(None) => self.window.remove(id),
+            Err(error) => {
+                self.window.remove(id);
+                self.answer(id, Err(error));
+            }
+        }
+    }
+
+    /// Starts a batch if it is time, else says when to look again.
+    fn form(&mut self) -> Option<Instant> {
+        if self.executing.is_some() {
+            return None;
+        }
+        loop {
+            self.forget_unwanted();
+            match verdict(&self.window.forming(), &self.spec.limits, Instant::now()) {
+                Verdict::Execute { take } => {
+                    if self.start(take) {
+                        return None;
+                    }
+                }
+                Verdict::WaitUntil(instant) => return Some(instant),
+                Verdict::Wait => return None,
+            }
+        }
+    }
+
+    /// Forgets what was recalled, cancelled or has expired; only then the seat counts fewer entries
+    /// than there are here.
+    fn forget_unwanted(&mut self) {
+        let Self { window, seat, .. } = self;
+        if window.len() > seat.counts().0 {
+            window.retain(|id| seat.is_wanted(id));
+        }
+    }
+
+    /// Starts the first `take` ready entries, but for those that were recalled or have left. False
+    /// if none was left to start.
+    fn start(&mut self, take: usize) -> bool {
+        let chosen = self.window.first_ready(take);
+        let started = self.seat.start(&chosen);
+        let mut entries = self.window.take(&chosen);
+        entries.retain(|slot| started.contains(&slot.entry.id));
+        if entries.is_empty() {
+            return false;
+        }
+        let inputs = entries.iter_mut().map(|slot| slot.ready.as_mut()?.input.take()).collect();
+        let (since, done) = (Instant::now(), self.executor.execute(inputs));
+        self.executing = Some(Executing { entries, since, done });
+        true
+    }
+
+    fn finish(
+        &mut self,
+        executed: Result<Executed, oneshot::error::RecvError>,
+    ) -> Result<(), ReplicaFailure> {
+        let Some(batch) = self.executing.take() else { return Ok(()) };
+        let executed = executed.unwrap_or_else(|_| Executed {
+            outputs: Err(ExecuteError::Crashed),
+            took: batch.since.elapsed(),
+        });
+        match executed.outputs {
+            Ok(outputs) => {
+                self.spec.cost.record(batch.entries.len(), executed.took);
+                self.deliver(&batch, outputs, executed.took);
+                Ok(())
+            }
+            Err(failure) => self.fail(&batch, failure),
+        }
+    }
+
+    fn deliver(&mut self, batch: &Executing, outputs: Vec<ModelOutput>, took: Duration) {
+        let batch_size = u32::try_from(batch.entries.len()).unwrap_or(u32::MAX);
+        for (slot, output) in batch.entries.iter().zip(outputs) {
+            let served = Served {
+                model: self.spec.model.clone(),
+                version: self.spec.version.clone(),
+                replica: self.id.clone(),
+                batch_size,
+                output,
+                timings: timings(slot, batch.since, took),
+            };
+            self.answer(slot.entry.id, Ok(served));
+        }
+    }
+
+    /// A failed batch of several says not whose fault it is: each entry runs again alone. One that
+    /// fails alone has failed.
+    fn fail(&mut self, batch: &Executing, failure: ExecuteError) -> Result<(), ReplicaFailure> {
+        let entries = batch.entries.len();
+        error!(replica = %self.id, entries, error = %failure, "batch failed");
+        let crashed = matches!(failure, ExecuteError::Crashed);
+        match batch.entries.as_slice() {
+            [alone] => {
+                let code =
+                    if crashed { ErrorCode::ReplicaCrashed } else { ErrorCode::BackendFailed };
+                self.answer(alone.entry.id, Err(ServeError::new(code)));
+            }
+            several => {
+                let ids: Vec<EntryId> = several.iter().map(|slot| slot.entry.id).collect();
+                self.seat.give_back(&ids, Charge::Suspect);
+            }
+        }
+        if crashed { Err(ReplicaFailure::Crashed) } else { Ok(()) }
+    }
+
+    fn answer(&mut self, id: EntryId, answer: Answer) {
+        // None: the client left or the deadline passed meanwhile, and that was its answer.
+        if let Some(job) = self.seat.finish(id) {
+            job.answer(answer);
+        }
+    }
+
+    /// Hands back what is not started and finishes what is.
+    async fn drain(mut self) -> Result<(), ReplicaFailure> {
+        self.status.send_modify(|status| status.state = ReplicaState::Draining);
+        self.seat.stop_claiming();
+        self.window.clear();
+        self.tell();
+        let Some(batch) = self.executing.as_mut() else { return Ok(()) };
+        let limit = Instant::now() + self.spec.graceful_shutdown_timeout;
+        let Ok(executed) = timeout_at(limit, &mut batch.done).await else {
+            warn!(replica = %self.id, "replica abandoned while draining");
+            return Err(ReplicaFailure::Stuck);
+        };
+        self.finish(executed)
+    }
+
+    fn tell(&self) {
+        let (unstarted, executing) = self.seat.counts();
+        let ongoing = unstarted + executing;
+        self.status.send_if_modified(|status| {
+            let changed = status.ongoing != ongoing;
+            status.ongoing = ongoing;
+            changed
+        });
+    }
+
+    /// Waits for whatever comes first. Biased: results before new work, so that answers leave as
+    /// soon as they exist; the order of the rest does not matter, since none can keep coming up.
+    async fn next_event(&mut self, form_at: Option<Instant>, drain: &CancellationToken) -> Event {
+        let Self { seat, loads, executing, .. } = self;
+        tokio::select! {
+            biased;
+            executed = executed(executing) => Event::Executed(executed),
+            Some(Ok((id, result))) = loads.join_next() => Event::Loaded(id, result),
+            () = drain.cancelled() => Event::Drain,
+            () = seat.woken() => Event::Woken,
+            () = due(form_at) => Event::Woken,
+        }
+    }
+}
+
+async fn executed(
+    executing: &mut Option<Executing>,
+) -> Result<Executed, oneshot::error::RecvError> {
+    match executing {
+        Some(batch) => (&mut batch.done).await,
+        None => future::pending().await,
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => future::pending().await,
+    }
+}
+
+fn timings(slot: &Slot, started: Instant, execute: Duration) -> Timings {
+    let Slot { entry, ready } = slot;
+    let queue = entry.claimed_at.saturating_duration_since(entry.enqueued_at);
+    let Some(Ready { load, at, .. }) = ready else {
+        return Timings { queue, execute, ..Timings::default() };
+    };
+    Timings {
+        queue,
+        fetch: load.fetch,
+        decode: load.decode,
+        prepare: load.prepare,
+        batch_wait: started.saturating_duration_since(*at),
+        execute,
+    }
+}
