@@ -1,0 +1,42 @@
+# The two commands of the README are `make demo` and `make test`; both set everything up first.
+
+export ORT_DYLIB_PATH := $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
+PYTHON := .deps/venv/bin/python
+BIN := target/release/framegate
+DEMO := $(BIN) --log warn demo --clip .deps/clips/vtest.avi --clip .deps/clips/bikes.mp4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit black-box prove-main bench build setup clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: build ## Play cameras through two real models (DEMO_CAMERAS, DEMO_FPS, DEMO_SECONDS)
+	@$(DEMO)
+
+test: ## What CI runs: formatting, lints, docs and all tests
+test: check unit black-box
+
+check: setup
+	scripts/lint
+
+unit: setup
+	cargo test --release --workspace --locked
+
+black-box: build
+	$(PYTHON) -m pytest tests -m "not slow" -q
+
+prove-main: build ## Check what the main job promises, item by item
+	$(PYTHON) -m pytest tests --prove -q
+
+bench: build ## Measure the queue, the frame path and the gateway
+	cargo bench --workspace --locked
+
+build: setup
+	cargo build --release --locked --bin framegate
+
+setup: ## Fetch and build what .deps/ holds
+	@scripts/setup
+
+clean: ## Remove what was built, but not .deps/
+	rm -rf target .demo
