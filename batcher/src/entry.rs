@@ -32,7 +32,8 @@ pub enum Origin {
 pub enum Removal {
     /// [`PoolQueue::cancel`](crate::PoolQueue::cancel): nobody wants the result any more.
     Cancelled,
-    /// Its deadline passed.
+    /// Its deadline passed; or its turn came so late that it would have passed before the entry
+    /// could be finished.
     Expired,
     /// [`PoolQueue::discard_unstarted`](crate::PoolQueue::discard_unstarted): it may come again.
     Discarded,

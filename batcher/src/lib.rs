@@ -21,6 +21,7 @@ mod lines;
 
 // Which replica gets how much, and which is woken for it.
 mod seats;
+mod service;
 mod shares;
 
 // The machine that ties these together, and what it asks to be done outside of its lock.

@@ -17,6 +17,7 @@ use crate::entry::{EntryId, Job, NewEntry, Origin, PerOrigin, Removal};
 use crate::limits::{PoolLimits, PoolSnapshot, SubmitError};
 use crate::lines::Lines;
 use crate::seats::{SeatId, Seats};
+use crate::service::ServiceTime;
 
 /// All that a pool knows.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct State<J> {
     /// The entries that are claimed or executing.
     seats: Seats,
     next_claim: u64,
+    service: ServiceTime,
     deadlines: BTreeSet<(Instant, EntryId)>,
 
     ongoing: PerOrigin,
@@ -51,6 +53,8 @@ pub(crate) struct State<J> {
 struct Entry<J> {
     submitted: NewEntry<J>,
     enqueued_at: Instant,
+    /// When it was last claimed; its submission, before that.
+    claimed_at: Instant,
     is_suspect: bool,
     tries: u32,
     place: Place,
@@ -75,6 +79,7 @@ impl<J: Job> State<J> {
             lines: Lines::default(),
             seats: Seats::default(),
             next_claim: 0,
+            service: ServiceTime::default(),
             deadlines: BTreeSet::new(),
             ongoing: PerOrigin::default(),
             ongoing_area: 0.0,
@@ -109,6 +114,7 @@ impl<J: Job> State<J> {
         let entry = Entry {
             submitted: entry.clone(),
             enqueued_at: self.now,
+            claimed_at: self.now,
             is_suspect: false,
             tries: 0,
             place: Place::Queued,
@@ -140,6 +146,9 @@ impl<J: Job> State<J> {
         let Some(entry) = self.take_out(id) else { return false };
         if let Some(seat) = entry.place.seat() {
             self.effects.bells.extend(self.seats.wake(seat));
+            if why == Removal::Expired {
+                self.service.ran_out(self.now.saturating_duration_since(entry.claimed_at));
+            }
         }
         self.effects.removed.push((entry.submitted.job, why));
         true

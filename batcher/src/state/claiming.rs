@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::{Place, State};
-use crate::entry::{Charge, Claimed, EntryId, Job};
+use crate::entry::{Charge, Claimed, EntryId, Job, Removal};
 use crate::seats::{Offer, SeatId};
 
 impl<J: Job> State<J> {
@@ -18,6 +18,7 @@ impl<J: Job> State<J> {
 
     /// What the seat takes of its offer, at most `room`, in the order in which it is to be executed.
     pub(crate) fn claim(&mut self, seat: SeatId, room: usize) -> Vec<Claimed<J>> {
+        self.expire_what_is_in_vain();
         let queued = self.lines.queued().total();
         let claimed = match self.seats.offer(seat, queued, self.limits.max_batch_size) {
             Offer::Claim(count) => self.claim_queued(seat, count.min(room)),
@@ -37,6 +38,21 @@ impl<J: Job> State<J> {
         claimed
     }
 
+    /// Removes what waits and would expire before it could be finished.
+    fn expire_what_is_in_vain(&mut self) {
+        let Some(horizon) = self.service.horizon(self.now) else { return };
+        let near = self.deadlines.range(..(horizon, EntryId(0)));
+        let in_vain = near.filter(|&&(deadline, id)| {
+            self.entries.get(&id).is_some_and(|entry| {
+                entry.place == Place::Queued
+                    && self.service.exceeds(entry.enqueued_at, deadline, self.now)
+            })
+        });
+        for id in in_vain.map(|&(_, id)| id).collect::<Vec<_>>() {
+            self.remove(id, Removal::Expired);
+        }
+    }
+
     /// Moves the last claimed entries of a seat to another one. They keep their order, and the
     /// seat that loses them is woken, since it has room now.
     fn recall(&mut self, from: SeatId, to: SeatId, count: usize) -> Vec<Claimed<J>> {
@@ -51,7 +67,9 @@ impl<J: Job> State<J> {
         let turn = self.next_claim;
         self.next_claim += 1;
         self.relocate(id, Place::Claimed { by: seat, turn });
-        self.entries.get(&id).map(|entry| Claimed {
+        let entry = self.entries.get_mut(&id)?;
+        entry.claimed_at = self.now;
+        Some(Claimed {
             id,
             job: entry.submitted.job.clone(),
             suspect: entry.is_suspect,
@@ -84,7 +102,9 @@ impl<J: Job> State<J> {
             return None;
         }
         self.seats.set_asleep(seat, true);
-        self.take_out(id).map(|entry| entry.submitted.job)
+        let entry = self.take_out(id)?;
+        self.service.finished(self.now.saturating_duration_since(entry.claimed_at));
+        Some(entry.submitted.job)
     }
 
     pub(crate) fn give_back(&mut self, seat: SeatId, ids: &[EntryId], charge: Charge) {

@@ -1,6 +1,7 @@
 //! Tables for the machine; `properties` runs it through random operations against `model`.
 
 mod model;
+mod overload;
 mod properties;
 
 use std::time::Duration;

@@ -80,12 +80,16 @@ impl Worker {
         }
     }
 
-    /// Claims what there is room for and starts loading it.
+    /// Claims until there is no room, or nothing more for it, and starts loading.
     fn claim(&mut self) {
-        let (unstarted, _) = self.seat.counts();
-        let room = self.spec.limits.max_batch_size.saturating_sub(unstarted);
-        for entry in self.seat.claim(room) {
-            self.load(entry);
+        loop {
+            let (unstarted, _) = self.seat.counts();
+            let room = self.spec.limits.max_batch_size.saturating_sub(unstarted);
+            let claimed = self.seat.claim(room);
+            if claimed.is_empty() {
+                return;
+            }
+            claimed.into_iter().for_each(|entry| self.load(entry));
         }
     }
 

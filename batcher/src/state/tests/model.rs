@@ -31,6 +31,7 @@ pub(super) struct KnownSeat {
 
 struct Known {
     submitted: NewEntry<Tag>,
+    submitted_at: Instant,
     at: At,
     tries: u32,
     /// Turns that each other line of its class had since this one waits for its own.
@@ -98,7 +99,8 @@ impl Model {
         if let Ok(id) = answer {
             assert_eq!(id, EntryId(submitted.job.0));
             let overtaken_by = BTreeMap::new();
-            self.live.insert(id, Known { submitted, at: At::Queue, tries: 0, overtaken_by });
+            let (submitted_at, at, tries) = (self.now, At::Queue, 0);
+            self.live.insert(id, Known { submitted, submitted_at, at, tries, overtaken_by });
         }
     }
 
@@ -173,12 +175,12 @@ impl Model {
     fn claim_once(&mut self, index: usize, room: usize) -> usize {
         let KnownSeat { id: seat, is_stopping, .. } = self.seats[index];
         self.seats[index].is_awake = false; // before the claim, which may ring for itself
-        let was_empty = self.queued() == 0;
         let was_idle = self.state.counts(seat) == (0, 0);
         let claimed = self.step(|state| state.claim(seat, room));
         assert!(claimed.len() <= room && (!is_stopping || claimed.is_empty()));
         for entry in &claimed {
-            assert!(if was_empty { was_idle } else { self.live[&entry.id].at == At::Queue });
+            let was_queued = self.live[&entry.id].at == At::Queue;
+            assert!(was_queued || was_idle && self.queued() == 0, "recalled for nothing");
             self.claimed(seat, entry);
         }
         if room > 0 {
@@ -264,8 +266,14 @@ impl Model {
     fn gone(&mut self, id: EntryId, fate: Fate) {
         let known = self.live.remove(&id);
         assert!(known.is_some(), "{id} left again, now {fate:?}, before {:?}", self.gone.get(&id));
-        let due = known.and_then(|known| known.submitted.deadline).is_some_and(|d| d <= self.now);
-        assert_eq!(due, fate == Fate::Removed(Removal::Expired));
+        let left = known.as_ref().and_then(|known| known.left(self.now));
+        if fate == Fate::Removed(Removal::Expired) {
+            // What is due, or what still waits with less than half of its time left.
+            let waits = known.is_some_and(|known| known.at == At::Queue);
+            assert!(left == Some(0.0) || waits && left < Some(0.5), "{id} expired with {left:?}");
+        } else {
+            assert_ne!(left, Some(0.0), "{id} should have expired");
+        }
         self.gone.insert(id, fate);
     }
 
@@ -334,6 +342,15 @@ impl Model {
     fn not_held(&self, seat: SeatId) -> impl Iterator<Item = EntryId> {
         let others = self.live.iter().filter(move |(_, known)| known.at.seat() != Some(seat));
         others.map(|(&id, _)| id).chain(self.gone.keys().copied()).take(3)
+    }
+}
+
+impl Known {
+    /// How much of its time is left, as a part of all that it was given.
+    fn left(&self, now: Instant) -> Option<f64> {
+        let deadline = self.submitted.deadline?;
+        let left = deadline.saturating_duration_since(now);
+        Some(left.div_duration_f64(deadline - self.submitted_at))
     }
 }
 
