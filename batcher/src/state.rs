@@ -147,7 +147,8 @@ impl<J: Job> State<J> {
         if let Some(seat) = entry.place.seat() {
             self.effects.bells.extend(self.seats.wake(seat));
             if why == Removal::Expired {
-                self.service.ran_out(self.now.saturating_duration_since(entry.claimed_at));
+                let after = self.now.saturating_duration_since(entry.claimed_at);
+                self.service.ran_out(after, self.now);
             }
         }
         self.effects.removed.push((entry.submitted.job, why));

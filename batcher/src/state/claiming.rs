@@ -103,7 +103,8 @@ impl<J: Job> State<J> {
         }
         self.seats.set_asleep(seat, true);
         let entry = self.take_out(id)?;
-        self.service.finished(self.now.saturating_duration_since(entry.claimed_at));
+        let took = self.now.saturating_duration_since(entry.claimed_at);
+        self.service.finished(took, self.now);
         Some(entry.submitted.job)
     }
 

@@ -28,6 +28,8 @@ use crate::{camera, gateway::Gateway};
 const WATCH: Duration = Duration::from_millis(50);
 /// How often the status lines are written.
 const STATUS: Duration = Duration::from_secs(1);
+/// How long the consumer group may take to form; with the embedded broker it takes about 3 s.
+const ASSIGN_LIMIT: Duration = Duration::from_secs(20);
 /// How long the queue may take to drain after the cameras have stopped.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
@@ -57,11 +59,27 @@ pub async fn run(
     let gateway = Gateway::start(policy, Some(scoreboard.clone())).await?;
     say(&greeting::addresses(&options, &gateway));
     let lines = StatusLines::new(gateway.pools());
+    assigned(&gateway, options.cameras).await;
     let mut demo = Demo { options, stage, gateway, scoreboard, lines, say };
     let played = demo.play(stop).await?;
     say("The cameras have stopped; the queue drains.");
     demo.drain(&played).await;
     demo.account(&played).await
+}
+
+/// Waits until the gateway reads the topics of all cameras, so that the first frames do not wait
+/// for the consumer group to form.
+async fn assigned(gateway: &Gateway, cameras: u32) {
+    let partitions = cameras as usize * gateway.ingests().len();
+    let all = async {
+        let mut ticks = interval(WATCH);
+        while gateway.ingests().iter().map(|i| i.assigned_partitions()).sum::<usize>() < partitions {
+            ticks.tick().await;
+        }
+    };
+    if timeout(ASSIGN_LIMIT, all).await.is_err() {
+        warn!(partitions, "the consumer group has not formed in time");
+    }
 }
 
 impl Demo<'_> {

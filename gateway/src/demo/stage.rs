@@ -32,7 +32,7 @@ pub struct Stage {
 
 /// Every so often the cameras speed up, for a moment and by a factor, so that replicas come and go.
 const BURST: camera::Burst =
-    camera::Burst { every: Duration::from_secs(8), lasts: Duration::from_secs(2), factor: 4.0 };
+    camera::Burst { every: Duration::from_secs(8), lasts: Duration::from_secs(2), factor: 3.0 };
 
 const TOPIC_PREFIX: &str = "camera_";
 

@@ -31,7 +31,6 @@ pub(super) struct KnownSeat {
 
 struct Known {
     submitted: NewEntry<Tag>,
-    submitted_at: Instant,
     at: At,
     tries: u32,
     /// Turns that each other line of its class had since this one waits for its own.
@@ -99,8 +98,7 @@ impl Model {
         if let Ok(id) = answer {
             assert_eq!(id, EntryId(submitted.job.0));
             let overtaken_by = BTreeMap::new();
-            let (submitted_at, at, tries) = (self.now, At::Queue, 0);
-            self.live.insert(id, Known { submitted, submitted_at, at, tries, overtaken_by });
+            self.live.insert(id, Known { submitted, at: At::Queue, tries: 0, overtaken_by });
         }
     }
 
@@ -268,11 +266,11 @@ impl Model {
         assert!(known.is_some(), "{id} left again, now {fate:?}, before {:?}", self.gone.get(&id));
         let left = known.as_ref().and_then(|known| known.left(self.now));
         if fate == Fate::Removed(Removal::Expired) {
-            // What is due, or what still waits with less than half of its time left.
+            // What is due, or what still waits and could not be finished in time.
             let waits = known.is_some_and(|known| known.at == At::Queue);
-            assert!(left == Some(0.0) || waits && left < Some(0.5), "{id} expired with {left:?}");
+            assert!(left == Some(Duration::ZERO) || waits && left.is_some(), "{id} had {left:?}");
         } else {
-            assert_ne!(left, Some(0.0), "{id} should have expired");
+            assert_ne!(left, Some(Duration::ZERO), "{id} should have expired");
         }
         self.gone.insert(id, fate);
     }
@@ -346,11 +344,9 @@ impl Model {
 }
 
 impl Known {
-    /// How much of its time is left, as a part of all that it was given.
-    fn left(&self, now: Instant) -> Option<f64> {
-        let deadline = self.submitted.deadline?;
-        let left = deadline.saturating_duration_since(now);
-        Some(left.div_duration_f64(deadline - self.submitted_at))
+    /// How much time it has left.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        Some(self.submitted.deadline?.saturating_duration_since(now))
     }
 }
 
