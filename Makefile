@@ -3,7 +3,7 @@
 export ORT_DYLIB_PATH := $(CURDIR)/.deps/onnxruntime/libonnxruntime.so
 PYTHON := .deps/venv/bin/python
 BIN := target/release/framegate
-DEMO := $(BIN) --log warn demo --clip .deps/clips/vtest.avi --clip .deps/clips/bikes.mp4
+DEMO := $(BIN) --log warn,framegate::camera=error demo --clip .deps/clips/vtest.avi --clip .deps/clips/bikes.mp4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check unit black-box prove-main bench build setup clean

@@ -1,8 +1,9 @@
 //! A Kafka broker inside this process, for the demo and for tests: librdkafka's mock cluster.
 //!
 //! What it does differently from Apache Kafka:
-//! - a group's first join takes 3 s, and one after a member left nearly the session timeout;
-//! - it does not keep timestamps, so records carry their own capture time;
+//! - a group's first join takes 3 s, in which a shorter session would expire, and one after a
+//!   member left takes nearly the session timeout;
+//! - it stamps no time on records, so they carry their own capture time;
 //! - a partition keeps at most 5 MiB or 100,000 records, and forgets the oldest;
 //! - ListOffsets knows only the earliest and the latest offset;
 //! - a producer that names an unknown topic creates it, with four partitions;

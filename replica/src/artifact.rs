@@ -181,6 +181,9 @@ impl RawInput {
             return Err("input.std: must not hold 0, since pixels are divided by it".to_owned());
         }
         let geometry = InputGeometry { width: self.width, height: self.height, fit: self.fit };
+        if !geometry.is_valid() {
+            return Err("input.fit: short_side is less than the input's width or height".to_owned());
+        }
         let (mean, std) = (self.mean, self.std);
         Ok(InputSpec { tensor: self.name.clone(), geometry, channels: self.channels, mean, std })
     }

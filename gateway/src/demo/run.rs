@@ -73,7 +73,8 @@ async fn assigned(gateway: &Gateway, cameras: u32) {
     let partitions = cameras as usize * gateway.ingests().len();
     let all = async {
         let mut ticks = interval(WATCH);
-        while gateway.ingests().iter().map(|i| i.assigned_partitions()).sum::<usize>() < partitions {
+        while gateway.ingests().iter().map(|i| i.assigned_partitions()).sum::<usize>() < partitions
+        {
             ticks.tick().await;
         }
     };

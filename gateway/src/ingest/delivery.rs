@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, thread::Thread, time::Duration};
 
 use framegate_proto::{ErrorCode, ServeError};
 use tokio::{
@@ -48,7 +48,9 @@ pub struct Delivery {
 /// Tells of ended entries: the consumer, which commits behind them, the metrics and the observer.
 pub struct Ends {
     /// To the consumer, with a place for each entry in flight.
-    pub consumer: mpsc::Sender<Arc<TakenRecord>>,
+    pub told: mpsc::Sender<Arc<TakenRecord>>,
+    /// The consumer's thread, which may be waiting for an end.
+    pub consumer: Thread,
     /// To metrics and observer.
     pub observation: Observation,
 }
@@ -163,9 +165,10 @@ impl Ends {
         // It has a place for every entry in flight, each of which ends once; and a record is in
         // flight as long as one of its ends waits there. It is closed only after a fatal error of
         // the consumer, when nothing can be committed any more.
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.consumer.try_send(entry.taken) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.told.try_send(entry.taken) {
             tracing::error!("end of an entry lost; its offset stays uncommitted");
         }
+        self.consumer.unpark();
     }
 }
 

@@ -44,6 +44,8 @@ pub struct ConsumerMetrics {
     pub partitions: Gauge,
     /// Partitions that are paused.
     pub paused_partitions: Gauge,
+    /// Records handed out while there was no room.
+    pub held: Gauge,
     /// Records behind the end of the assigned partitions.
     pub lag: Gauge,
 }
@@ -140,6 +142,7 @@ impl ConsumerMetrics {
             failed_commits: commits("failed"),
             partitions: registry.gauge(names::INGEST_PARTITIONS, &by_group),
             paused_partitions: registry.gauge(names::INGEST_PAUSED_PARTITIONS, &by_group),
+            held: registry.gauge(names::INGEST_HELD_RECORDS, &by_group),
             lag: registry.gauge(names::INGEST_LAG_RECORDS, &by_group),
         }
     }

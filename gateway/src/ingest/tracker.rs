@@ -108,6 +108,7 @@ impl Tracker {
     }
 
     /// The offset after the contiguous prefix of done records, once there is such a prefix.
+    #[cfg(test)]
     pub fn committable(&self, partition: &Partition) -> Option<i64> {
         self.partitions.get(partition)?.committable
     }

@@ -47,6 +47,12 @@ pub const INGEST_PAUSED_PARTITIONS: Metric = Metric {
 };
 
 /// Labelled by `group`.
+pub const INGEST_HELD_RECORDS: Metric = Metric {
+    name: "framegate_ingest_held_records",
+    help: "Records handed out by librdkafka while there was no room; about 32 pause the partitions",
+};
+
+/// Labelled by `group`.
 pub const INGEST_LAG_RECORDS: Metric = Metric {
     name: "framegate_ingest_lag_records",
     help: "Records in the assigned partitions that were not taken yet",

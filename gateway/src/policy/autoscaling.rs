@@ -10,7 +10,7 @@ const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How many replicas a model has: `min_replicas ≤ initial_replicas ≤ max_replicas`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Autoscaling {
     /// Default 1, 0 to 1,000; 0 scales to zero.
     pub min_replicas: u32,

@@ -50,7 +50,7 @@ impl LookBack {
 impl Pool {
     /// Starts replicas and keeps their number where the autoscaler wants it, until `stop`.
     pub async fn scale(self: Arc<Self>, waiting: WaitingDemand, stop: CancellationToken) {
-        let mut scaler = Scaler::new(self.model.autoscaling.clone(), Instant::now());
+        let mut scaler = Scaler::new(self.model.autoscaling, Instant::now());
         let mut look_back = LookBack::new(self.model.autoscaling.look_back);
         while !stop.is_cancelled() {
             self.decide(&mut scaler, &mut look_back, waiting());

@@ -43,10 +43,11 @@ impl Stack {
     /// 4. the services: frames, operators, health and reflection.
     pub fn new(policy: &Policy, admission: &Arc<Admission>) -> Result<Self, anyhow::Error> {
         let (health, health_service) = tonic_health::server::health_reporter();
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()?;
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
         let message_bytes = policy.limits.message_bytes;
         let frames = Frames::new(admission.clone(), policy.server.default_timeout);
         let frames = FrameServiceServer::new(frames).max_decoding_message_size(message_bytes);
@@ -55,7 +56,9 @@ impl Stack {
         let routes = Routes::new(frames)
             .add_service(operator)
             .add_service(health_service)
-            .add_service(reflection)
+            .add_service(reflection().build_v1()?)
+            // What clients asked before v1, and some still do.
+            .add_service(reflection().build_v1alpha()?)
             .prepare();
         let service = ServiceBuilder::new()
             .map_response(|response: http::Response<_>| response.map(tonic::body::Body::new))

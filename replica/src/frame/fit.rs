@@ -79,15 +79,13 @@ fn resize(
 /// the ratio of the sizes, of which the smaller one is rounded up.
 fn held(pixels: &Pixels, placement: &Placement) -> [f64; 4] {
     let [left, top, width, height] = placement.source.map(|side| side * pixels.scale.factor());
-    [left, top, ending(left, width, pixels.width), ending(top, height, pixels.height)]
+    [left, top, within(left, width, pixels.width), within(top, height, pixels.height)]
 }
 
-/// The length, shortened where rounding would carry its end beyond the side. One step suffices: the
-/// cut length is at most half a step too long.
-fn ending(start: f64, length: f64, side: u32) -> f64 {
-    let side = f64::from(side);
-    let cut = length.min(side - start);
-    if start + cut > side { cut.next_down() } else { cut }
+/// The length, cut where rounding would carry its end beyond the side. The sum of both is then
+/// exact: a whole number like the side is nearer to it than any number above.
+fn within(start: f64, length: f64, side: u32) -> f64 {
+    length.min(f64::from(side) - start)
 }
 
 #[cfg(test)]

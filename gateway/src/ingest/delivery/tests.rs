@@ -51,6 +51,9 @@ impl Sink for AskedSink {
     }
 }
 
+/// At once in paused time.
+const LONG: Duration = Duration::from_secs(60);
+
 struct Harness {
     queue: mpsc::Receiver<Responder>,
     admission: Admission,
@@ -65,7 +68,7 @@ impl Harness {
         let (queued, queue) = mpsc::channel(8);
         let (admission, answers) = Admission::new(Arc::new(Queue(queued)), 8);
         let (batches_in, batches) = mpsc::channel(8);
-        let (consumer, ended) = mpsc::channel(8);
+        let (told, ended) = mpsc::channel(8);
         let registry = Registry::new().unwrap();
         let stopping = CancellationToken::new();
         let observation = Observation::new(&registry, "group", &["detector".into()], None);
@@ -76,7 +79,7 @@ impl Harness {
             dead_letters: None,
             retries: Retries { attempts: 2, backoff: Duration::from_millis(100) },
             stopping: stopping.clone(),
-            ends: Arc::new(Ends { consumer, observation }),
+            ends: Arc::new(Ends { told, consumer: std::thread::current(), observation }),
             tasks: JoinSet::new(),
         };
         tokio::spawn(delivery.run());
@@ -89,16 +92,20 @@ impl Harness {
 
     /// The next batch's only line, which is answered with `keep`.
     async fn line(&mut self, keep: bool) -> String {
-        let (batch, answer) = self.batches.recv().await.unwrap();
+        let (batch, answer) = timeout(LONG, self.batches.recv()).await.unwrap().unwrap();
         answer.send(keep).unwrap();
         let lines: Vec<_> = batch.results.iter().chain(&batch.drops).collect();
         assert_eq!(lines.len(), 1);
         String::from_utf8(lines[0].json.clone()).unwrap()
     }
 
+    async fn ended(&mut self) -> Arc<TakenRecord> {
+        timeout(LONG, self.ended.recv()).await.expect("an entry ends").unwrap()
+    }
+
     /// Waits for the next entry to be queued at its pool, and fails it there with `code`.
     async fn fail_next(&mut self, code: ErrorCode) {
-        let responder = self.queue.recv().await.unwrap();
+        let responder = timeout(LONG, self.queue.recv()).await.unwrap().unwrap();
         responder(Err(code.into()));
     }
 }
@@ -111,7 +118,7 @@ async fn an_entry_ends_only_when_the_sink_has_kept_it() {
     assert!(harness.ended.try_recv().is_err(), "the sink has not answered");
     assert_eq!(batch.results.len(), 1);
     keep.send(true).unwrap();
-    assert_eq!(harness.ended.recv().await.unwrap().source.offset, 7);
+    assert_eq!(harness.ended().await.source.offset, 7);
     let metrics = harness.registry.render();
     let counted =
         r#"outcomes_total{model="detector",outcome="dead_lettered",reason="FRAME_UNDECODABLE"} 1"#;
@@ -126,7 +133,7 @@ async fn a_sink_that_fails_is_asked_again_with_the_same() {
     let second = harness.line(false).await;
     assert!(harness.ended.try_recv().is_err());
     let third = harness.line(true).await;
-    assert!(harness.ended.recv().await.is_some());
+    harness.ended().await;
     assert_eq!((&first, &first), (&second, &third));
     assert!(first.contains(r#""reason":"FRAME_UNDECODABLE""#), "{first}");
 }
@@ -137,7 +144,7 @@ async fn what_is_too_old_goes_to_the_drop_log() {
     harness.refuse(ErrorCode::FrameTooOld);
     let line = harness.line(true).await;
     assert!(line.contains(&format!(r#""reason":"{}""#, DropReason::TooOld.name())), "{line}");
-    assert!(harness.ended.recv().await.is_some());
+    harness.ended().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,7 +159,7 @@ async fn a_full_queue_is_tried_without_end_and_a_missing_object_is_not() {
     harness.fail_next(ErrorCode::ObjectNotFound).await;
     let line = harness.line(true).await;
     assert!(line.contains(r#""reason":"OBJECT_NOT_FOUND""#), "{line}");
-    assert!(harness.ended.recv().await.is_some());
+    harness.ended().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,8 +171,8 @@ async fn a_stop_abandons_what_would_be_tried_again() {
     harness.refuse(ErrorCode::Draining);
     harness.refuse(ErrorCode::FrameUndecodable);
     harness.line(true).await;
-    assert!(harness.ended.recv().await.is_some(), "the undecodable frame ends");
-    let more = timeout(Duration::from_secs(60), harness.ended.recv()).await;
+    harness.ended().await; // the undecodable frame
+    let more = timeout(LONG, harness.ended.recv()).await;
     assert!(more.is_err(), "nothing else does");
     assert!(harness.queue.try_recv().is_err(), "nothing was queued again");
 }

@@ -1,5 +1,6 @@
 use std::{
-    sync::Arc,
+    sync::{Arc, MutexGuard},
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -10,7 +11,7 @@ use rdkafka::{
 };
 use tokio::{sync::watch, time::Instant};
 
-use super::{context::GroupContext, message::Fetched, status::Status};
+use super::{context::GroupContext, group::Group, message::Fetched, status::Status};
 use crate::{
     ingest::{
         admission::Admission,
@@ -37,6 +38,8 @@ pub(super) struct ConsumerThread {
     pub(super) admission: Admission,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) gate: Gate,
+    /// When to poll next while there is no room.
+    pub(super) next_poll: Instant,
     // How it is told to stop, and tells that it has.
     pub(super) wanted: watch::Receiver<Stage>,
     pub(super) reached: watch::Sender<Stage>,
@@ -76,23 +79,30 @@ impl ConsumerThread {
     fn consume(&mut self) -> Result<(), KafkaError> {
         let mut next_commit = Instant::now() + self.commit_interval;
         loop {
-            // A dropped sender means that nobody is left to tell us.
-            let wanted = match self.wanted.has_changed() {
-                Ok(_) => *self.wanted.borrow(),
-                Err(_) => Stage::Left,
-            };
+            let wanted = self.wanted();
             if wanted == Stage::Left {
                 return Ok(());
             }
             self.stand_if(wanted);
-            self.regulate(wanted);
-            self.poll(wanted)?;
+            if self.regulate(wanted) {
+                self.poll_and_take()?;
+            } else {
+                self.poll_and_hold(wanted)?;
+            }
             self.group().note_ended();
             if Instant::now() >= next_commit {
                 let requested = self.group().commit(&self.consumer, CommitMode::Async);
                 self.consumer.context().committed(&requested);
                 next_commit = Instant::now() + self.commit_interval;
             }
+        }
+    }
+
+    fn wanted(&self) -> Stage {
+        match self.wanted.has_changed() {
+            Ok(_) => *self.wanted.borrow(),
+            // Nobody is left to tell us.
+            Err(_) => Stage::Left,
         }
     }
 
@@ -103,39 +113,68 @@ impl ConsumerThread {
         }
     }
 
-    /// Pauses the partitions when something is full. Called before each poll, so that a record is
-    /// only asked for when there is room for it.
-    fn regulate(&mut self, wanted: Stage) {
-        while self.in_flight.has_room() {
-            let held = self.group().next_held();
-            let Some(record) = held else { break };
-            self.take(record);
-        }
+    /// Whether a record may be taken now. Called before each poll, so that one is only taken when
+    /// there is room for it.
+    fn regulate(&mut self, wanted: Stage) -> bool {
         let share = self.admission.ingest_fill(&self.models);
         let full = self.gate.decide(share, self.in_flight.fill());
-        let paused = full || wanted != Stage::Taking || self.group().holds_records();
-        self.group().set_paused(&self.consumer, paused);
+        let open = wanted == Stage::Taking && !full && self.take_held();
+        let mut group = self.group();
+        let pause = group.holds_enough() && !open || wanted != Stage::Taking;
+        group.set_paused(&self.consumer, pause);
+        drop(group);
+        let shut = if open { 0 } else { self.status.assigned() };
+        self.metrics.paused_partitions.set(shut as f64);
         self.metrics.in_flight.set(self.in_flight.records() as f64);
+        open
     }
 
-    fn poll(&self, wanted: Stage) -> Result<(), KafkaError> {
-        match self.consumer.poll(POLL_WAIT) {
-            None => {}
-            Some(Ok(message)) => {
-                self.consumer.context().logging.recovered();
-                let record = Fetched::of(&message);
-                if wanted != Stage::Taking {
-                    // Never counted in, so never committed: the next owner reads it.
-                } else if self.in_flight.has_room() && !self.group().holds_records() {
-                    self.take(record);
-                } else {
-                    self.group().hold(record);
-                }
-            }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-            Some(Err(error)) => self.consumer.context().logging.trouble(&error, "poll"),
+    /// Takes the held records that there is room for; true if there is room for more.
+    fn take_held(&self) -> bool {
+        while self.in_flight.has_room() {
+            let held = self.group().next_held();
+            let Some(record) = held else { return true };
+            self.take(record);
+        }
+        false
+    }
+
+    fn poll_and_take(&self) -> Result<(), KafkaError> {
+        if let Some(record) = self.poll(POLL_WAIT)? {
+            self.take(record);
         }
         Ok(())
+    }
+
+    /// Waits for room. What librdkafka hands out meanwhile is held, a record with each poll; it
+    /// polls no more often than every [`POLL_WAIT`], however often an entry ends and wakes it.
+    fn poll_and_hold(&mut self, wanted: Stage) -> Result<(), KafkaError> {
+        let left = self.next_poll.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            thread::park_timeout(left);
+            return Ok(());
+        }
+        self.next_poll = Instant::now() + POLL_WAIT;
+        match self.poll(Duration::ZERO)? {
+            Some(record) if wanted == Stage::Taking => self.group().hold(record),
+            // Never counted in, so never committed: the partition's next owner reads it.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn poll(&self, wait: Duration) -> Result<Option<Fetched>, KafkaError> {
+        let logging = &self.consumer.context().logging;
+        match self.consumer.poll(wait) {
+            Some(Ok(message)) => {
+                logging.recovered();
+                return Ok(Some(Fetched::of(&message)));
+            }
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
+            Some(Err(error)) => logging.trouble(&error, "poll"),
+            None => {}
+        }
+        Ok(None)
     }
 
     fn take(&self, fetched: Fetched) {
@@ -161,17 +200,19 @@ impl ConsumerThread {
         });
         self.metrics.records.increment(1);
         match (bad, freshness) {
-            (Some(error), _) => {
-                if let Some(counter) = self.metrics.bad_records.get(&error.code) {
-                    counter.increment(1);
-                }
-                self.refuse(&taken, &models, &error);
-            }
+            (Some(error), _) => self.refuse_bad(&taken, &models, &error),
             (None, Freshness::TooOld) => {
                 self.refuse(&taken, &models, &ServeError::new(ErrorCode::FrameTooOld));
             }
             (None, Freshness::Until(_)) => self.admission.admit(&taken, &models, Tries::default()),
         }
+    }
+
+    fn refuse_bad(&self, taken: &Arc<TakenRecord>, models: &[Arc<str>], error: &ServeError) {
+        if let Some(counter) = self.metrics.bad_records.get(&error.code) {
+            counter.increment(1);
+        }
+        self.refuse(taken, models, error);
     }
 
     fn refuse(&self, taken: &Arc<TakenRecord>, models: &[Arc<str>], error: &ServeError) {
@@ -185,7 +226,7 @@ impl ConsumerThread {
         }
     }
 
-    fn group(&self) -> std::sync::MutexGuard<'_, super::group::Group> {
+    fn group(&self) -> MutexGuard<'_, Group> {
         self.consumer.context().group()
     }
 }

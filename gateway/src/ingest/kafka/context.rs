@@ -6,7 +6,6 @@ use rdkafka::{
     consumer::{BaseConsumer, ConsumerContext, Rebalance},
     error::{KafkaError, KafkaResult},
 };
-use tokio::runtime::Handle;
 
 use super::{
     group::Group,
@@ -18,13 +17,12 @@ use super::{
 /// across a poll and never waited for.
 pub(super) struct GroupContext {
     group: Mutex<Group>,
-    runtime: Handle,
     pub(super) logging: Logging,
 }
 
 impl GroupContext {
-    pub(super) fn new(group: Group, runtime: Handle) -> Self {
-        Self { group: Mutex::new(group), runtime, logging: Logging::default() }
+    pub(super) fn new(group: Group) -> Self {
+        Self { group: Mutex::new(group), logging: Logging::default() }
     }
 
     /// The group; not to be held across a poll.
@@ -59,7 +57,7 @@ impl ConsumerContext for GroupContext {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
             tracing::info!(partitions = partitions.count(), "partitions revoked");
-            let committed = self.group().revoke(consumer, partitions, &self.runtime);
+            let committed = self.group().revoke(consumer, partitions);
             self.committed(&committed);
         }
     }

@@ -1,4 +1,9 @@
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     TopicPartitionList,
@@ -6,17 +11,16 @@ use rdkafka::{
     error::KafkaResult,
     topic_partition_list::{Offset, TopicPartitionListElem},
 };
-use tokio::{
-    runtime::Handle,
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
+use tokio::sync::mpsc;
 
 use super::{context::GroupContext, message::Fetched, statistics, status::Status};
-use crate::ingest::{
-    entry::{Source, TakenRecord},
-    observe::ConsumerMetrics,
-    tracker::{Epoch, Partition, Tracker},
+use crate::{
+    ingest::{
+        entry::{Source, TakenRecord},
+        observe::ConsumerMetrics,
+        tracker::{Epoch, Partition, Tracker},
+    },
+    policy::Ingest,
 };
 
 /// This consumer's part in its group: its partitions, how far each is done, and what of that is
@@ -25,10 +29,11 @@ pub(super) struct Group {
     tracker: Tracker,
     /// Records of which one more entry has ended.
     ended: mpsc::Receiver<Arc<TakenRecord>>,
-    /// Records that were handed out while there was no room for them. librdkafka forgets what it
-    /// has fetched of a partition as soon as that is paused, so there is hardly ever one; at most
-    /// there are as many as it may fetch ahead.
+    /// Records that were handed out while there was no room for them, to be taken next: at most
+    /// [`MAX_HELD`], and those few that librdkafka still hands out of partitions it was told to
+    /// pause.
     held: VecDeque<Fetched>,
+    /// Whether the partitions are paused, so that librdkafka fetches nothing.
     paused: bool,
     /// How long a partition that is taken away waits for the end of its records.
     grace: Duration,
@@ -36,13 +41,18 @@ pub(super) struct Group {
     metrics: Arc<ConsumerMetrics>,
 }
 
+/// Records held before the partitions are paused. librdkafka throws away what it has fetched of a
+/// paused partition, and takes up to a second to fetch again; holding a few records spares that
+/// when there is room again soon.
+const MAX_HELD: usize = 32;
+
 /// How long an ordinary revocation waits for records in flight, at most; the group waits with us.
 const MAX_REVOKE_GRACE: Duration = Duration::from_secs(2);
 
 impl Group {
     pub(super) fn new(
         ended: mpsc::Receiver<Arc<TakenRecord>>,
-        session_timeout: Duration,
+        ingest: &Ingest,
         status: Arc<Status>,
         metrics: Arc<ConsumerMetrics>,
     ) -> Self {
@@ -51,7 +61,7 @@ impl Group {
             ended,
             held: VecDeque::new(),
             paused: false,
-            grace: MAX_REVOKE_GRACE.min(session_timeout / 3),
+            grace: MAX_REVOKE_GRACE.min(ingest.session_timeout / 3),
             status,
             metrics,
         }
@@ -78,19 +88,17 @@ impl Group {
         self.held.pop_front()
     }
 
-    pub(super) fn holds_records(&self) -> bool {
-        !self.held.is_empty()
+    /// Whether so many are held that librdkafka should hand out no more.
+    pub(super) fn holds_enough(&self) -> bool {
+        self.metrics.held.set(self.held.len() as f64);
+        self.held.len() >= MAX_HELD
     }
 
     /// Takes note of all entries that have ended.
     pub(super) fn note_ended(&mut self) {
         while let Ok(taken) = self.ended.try_recv() {
-            self.note(&taken);
+            self.tracker.entry_ended(&taken.source.partition, taken.epoch, taken.source.offset);
         }
-    }
-
-    fn note(&mut self, taken: &TakenRecord) {
-        self.tracker.entry_ended(&taken.source.partition, taken.epoch, taken.source.offset);
     }
 
     /// Pauses or resumes all partitions, if that is a change.
@@ -105,7 +113,6 @@ impl Group {
             Ok(()) => self.paused = paused,
             Err(error) => tracing::warn!(%error, paused, "partitions not paused or resumed"),
         }
-        self.show_partitions();
     }
 
     /// Partitions came to this consumer. They begin as the others are: flowing or paused.
@@ -129,14 +136,13 @@ impl Group {
         &mut self,
         consumer: &BaseConsumer<GroupContext>,
         partitions: &TopicPartitionList,
-        runtime: &Handle,
     ) -> KafkaResult<()> {
         let mut committed = Ok(());
         let partitions: Vec<Partition> = names(partitions).collect();
         self.held.retain(|record| !partitions.contains(&record.source.partition));
         // Lost partitions may be another's already: a commit would be refused, or set it back.
         if !consumer.assignment_lost() {
-            self.settle(&partitions, runtime);
+            self.settle(&partitions);
             committed = self.commit(consumer, CommitMode::Sync);
         }
         for partition in &partitions {
@@ -146,17 +152,18 @@ impl Group {
         committed
     }
 
-    fn settle(&mut self, partitions: &[Partition], runtime: &Handle) {
-        self.note_ended();
-        if self.grace.is_zero() {
-            return;
-        }
+    /// Waits a short time for the end of what is in flight of these partitions.
+    fn settle(&mut self, partitions: &[Partition]) {
         let until = Instant::now() + self.grace;
+        self.note_ended();
         while partitions.iter().any(|partition| self.tracker.waiting(partition) > 0) {
-            match runtime.block_on(async { timeout_at(until, self.ended.recv()).await }) {
-                Ok(Some(taken)) => self.note(&taken),
-                _ => return,
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
             }
+            // Whoever tells of an end wakes this thread.
+            thread::park_timeout(left);
+            self.note_ended();
         }
     }
 
@@ -208,7 +215,6 @@ impl Group {
         let assigned = self.tracker.partitions().len();
         self.status.set_assigned(assigned);
         self.metrics.partitions.set(assigned as f64);
-        self.metrics.paused_partitions.set(if self.paused { assigned as f64 } else { 0.0 });
     }
 }
 

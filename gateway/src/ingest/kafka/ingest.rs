@@ -11,7 +11,7 @@ use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
     task::{AbortHandle, JoinSet},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -39,9 +39,9 @@ use crate::{
 
 /// A running ingest rule: its consumer's thread and its delivery.
 ///
-/// It stops in three steps: [`KafkaIngest::stop_taking`], then the gateway drains,
-/// [`KafkaIngest::delivered`], then the sinks are flushed, [`KafkaIngest::finish`]. Dropped without them it leaves its group at once, and what has no
-/// outcome by then is read again later.
+/// It stops in three steps: [`KafkaIngest::stop_taking`], then the gateway drains;
+/// [`KafkaIngest::delivered`], then the sinks are flushed; [`KafkaIngest::finish`]. Dropped without
+/// them it leaves its group at once, and what has no outcome by then is read again later.
 pub struct KafkaIngest {
     group: String,
     models: Arc<[Arc<str>]>,
@@ -75,40 +75,46 @@ impl KafkaIngest {
         let models: Arc<[Arc<str>]> = ingest.models.as_slice().into();
         let max_entries = max_entries(ingest.max_in_flight, models.len());
         let (admission, answers) = Admission::new(intake, max_entries);
-        let (consumer_end, ended) = mpsc::channel(max_entries);
-        let observation = Observation::new(registry, &ingest.group, &models, observer);
-        let stopping = CancellationToken::new();
-        let delivery = Delivery {
-            answers,
-            admission: admission.clone(),
-            sinks,
-            dead_letters: dead_letters(ingest)?,
-            retries: ingest.retries.clone(),
-            stopping: stopping.clone(),
-            ends: Arc::new(Ends { consumer: consumer_end, observation }),
-            tasks: JoinSet::new(),
-        };
-        let status = Arc::new(Status::new(ingest.max_frame_age));
-        let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
-        let group =
-            Group::new(ended, ingest.session_timeout, Arc::clone(&status), Arc::clone(&metrics));
+        let (told, ended) = mpsc::channel(max_entries);
         let (wanted, wanted_seen) = watch::channel(Stage::Taking);
         let (reached, reached_seen) = watch::channel(Stage::Taking);
+        let status = Arc::new(Status::new(ingest.max_frame_age));
         let in_flight = InFlight::new(ingest.max_in_flight);
+        let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
+        let group = Group::new(ended, ingest, Arc::clone(&status), Arc::clone(&metrics));
+        let dead_letters = dead_letters(ingest)?;
         let thread = spawn(ConsumerThread {
             consumer: connect(ingest, group)?,
             models: Arc::clone(&models),
             map: ingest.record.clone(),
             max_frame_age: ingest.max_frame_age,
             commit_interval: ingest.commit_interval,
-            admission,
+            admission: admission.clone(),
             in_flight: Arc::clone(&in_flight),
             gate: Gate::default(),
+            next_poll: Instant::now(),
             wanted: wanted_seen,
             reached,
             status: Arc::clone(&status),
             metrics,
         })?;
+        let ends = Ends {
+            told,
+            consumer: thread.thread().clone(),
+            observation: Observation::new(registry, &ingest.group, &models, observer),
+        };
+        let stopping = CancellationToken::new();
+        let delivery = Delivery {
+            answers,
+            admission,
+            sinks,
+            dead_letters,
+            retries: ingest.retries.clone(),
+            stopping: stopping.clone(),
+            ends: Arc::new(ends),
+            tasks: JoinSet::new(),
+        };
+        let delivery = tokio::spawn(delivery.run()).abort_handle();
         Ok(Self {
             group: ingest.group.clone(),
             models,
@@ -117,7 +123,7 @@ impl KafkaIngest {
             wanted,
             reached: reached_seen,
             stopping,
-            delivery: tokio::spawn(delivery.run()).abort_handle(),
+            delivery,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -210,7 +216,7 @@ fn dead_letters(ingest: &policy::Ingest) -> anyhow::Result<Option<Arc<DeadLetter
 }
 
 fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<BaseConsumer<GroupContext>> {
-    let context = GroupContext::new(group, Handle::current());
+    let context = GroupContext::new(group);
     let consumer: BaseConsumer<GroupContext> = settings::consumer(ingest)
         .create_with_context(context)
         .with_context(|| format!("the consumer of group {} cannot be created", ingest.group))?;

@@ -2,6 +2,9 @@ use std::{
     fs,
     os::unix::{fs::symlink, net::UnixListener},
     process::Command,
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -35,12 +38,20 @@ fn what_is_no_regular_file_is_not_found() {
     fs::write(folder.path().join("file"), b"1").unwrap();
     symlink("loop", folder.path().join("loop")).unwrap();
     let _socket = UnixListener::bind(folder.path().join("socket")).unwrap();
-    let made = Command::new("mkfifo").arg(folder.path().join("fifo")).status().unwrap();
-    assert!(made.success());
     let long = "a".repeat(300);
-    for key in ["none", "dir", "file/a", "loop", "socket", "fifo", long.as_str()] {
+    for key in ["none", "dir", "file/a", "loop", "socket", long.as_str()] {
         assert_eq!(code(&folder, key), ErrorCode::ObjectNotFound, "{key}");
     }
+}
+
+#[test]
+fn nobody_waits_for_a_fifo_s_writer() {
+    let folder = TempDir::new().unwrap();
+    let made = Command::new("mkfifo").arg(folder.path().join("fifo")).status().unwrap();
+    assert!(made.success());
+    let (sender, answer) = mpsc::channel();
+    thread::spawn(move || sender.send(code(&folder, "fifo")));
+    assert_eq!(answer.recv_timeout(Duration::from_secs(60)), Ok(ErrorCode::ObjectNotFound));
 }
 
 #[test]

@@ -201,9 +201,12 @@ async fn a_dropped_load_leaves_nothing_behind() {
         let (loader, frame) = (loader.clone(), Arc::clone(&frame));
         async move { load(&loader, &frame, &DETECTOR).await }
     });
-    while loader.stats().budget.waiters == 0 {
-        task::yield_now().await;
-    }
+    let waits = async {
+        while loader.stats().budget.waiters == 0 {
+            task::yield_now().await;
+        }
+    };
+    timeout(HANG, waits).await.expect("it does not wait");
     waiting.abort();
     assert!(waiting.await.unwrap_err().is_cancelled());
     assert_eq!(loader.stats().budget.waiters, 0);

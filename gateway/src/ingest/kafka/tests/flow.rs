@@ -3,7 +3,7 @@ use std::time::Duration;
 use framegate_proto::ErrorCode;
 use rdkafka::Message;
 
-use super::harness::{DEAD, Harness, LONG, headers};
+use super::harness::{DEAD, Harness, headers, stop};
 use crate::ingest::{DropReason, OutcomeKind};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,7 +24,7 @@ async fn every_model_of_every_record_is_delivered_and_committed() {
     expected.sort();
     assert_eq!(ids, expected);
     assert_eq!((ingest.assigned_partitions(), ingest.healthy()), (1, true));
-    ingest.finish(LONG).await;
+    stop(ingest).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,7 +45,7 @@ async fn records_that_end_out_of_order_commit_only_their_prefix() {
     harness.committed(4).await;
     held.succeed();
     harness.committed(10).await;
-    ingest.finish(LONG).await;
+    stop(ingest).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,7 +92,7 @@ async fn bad_records_are_dead_lettered_and_stop_nothing() {
     ];
     assert_eq!(found, expected.map(|(about, value)| (about.map(String::from), value.to_vec())));
     assert_eq!(harness.sink.ids(1).await, ["camera_1:0:2:detector"], "never both");
-    ingest.finish(LONG).await;
+    stop(ingest).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,7 +103,7 @@ async fn without_a_dead_letter_topic_the_sinks_get_the_error() {
     assert_eq!(harness.end().await, OutcomeKind::DeadLettered(ErrorCode::MalformedReference));
     assert_eq!(harness.sink.ids(1).await, ["camera_1:0:0:detector"]);
     harness.committed(1).await;
-    ingest.finish(LONG).await;
+    stop(ingest).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -118,5 +118,5 @@ async fn frames_that_are_too_old_are_dropped_before_any_pool_sees_them() {
     assert_eq!(entry.uri, "ageless.jpg", "the mock cluster's timestamps say nothing of age");
     entry.succeed();
     harness.committed(2).await;
-    ingest.finish(LONG).await;
+    stop(ingest).await;
 }

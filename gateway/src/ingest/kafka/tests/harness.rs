@@ -77,7 +77,7 @@ impl Intake for FakeIntake {
         for model in models {
             let responder = responder(model);
             let waiting = Waiting { uri: uri.clone(), model: Arc::clone(model), responder };
-            self.entries.try_send(waiting).ok().expect("tests keep fewer entries");
+            assert!(self.entries.try_send(waiting).is_ok(), "tests keep fewer entries");
         }
     }
 
@@ -196,9 +196,6 @@ impl Harness {
         self.produce_to(0, value).await;
     }
 
-    pub(super) fn produce_raw(&self, n: usize) -> rdkafka::producer::DeliveryFuture {
-        self.producer.send_result(FutureRecord::to(TOPIC).partition(0).key("gate").payload(&format!("{n}.jpg"))).unwrap()
-    }
     pub(super) async fn produce_to(&self, partition: i32, value: &[u8]) {
         let record = FutureRecord::to(TOPIC).partition(partition).key("gate").payload(value);
         self.producer.send(record, LONG).await.unwrap();
@@ -219,10 +216,10 @@ impl Harness {
         timeout(LONG, self.ends.recv()).await.expect("an entry ends").unwrap()
     }
 
-    /// Waits until the consumer has gone round several times since now.
-    pub(super) async fn several_rounds(&self) {
+    /// Waits until the consumer has gone round so many times since now.
+    pub(super) async fn rounds(&self, rounds: u64) {
         let mut asked = self.intake.asked.subscribe();
-        let enough = *asked.borrow() + 5;
+        let enough = *asked.borrow() + rounds;
         let rounds = timeout(LONG, asked.wait_for(|asked| *asked >= enough)).await;
         rounds.expect("the consumer goes on").unwrap();
     }
@@ -282,6 +279,13 @@ pub(super) async fn until(mut reached: impl FnMut() -> bool) {
         }
     };
     timeout(LONG, reached).await.expect("it gets there");
+}
+
+/// The gateway's stop, without the drain.
+pub(super) async fn stop(ingest: KafkaIngest) {
+    ingest.stop_taking().await;
+    ingest.delivered(LONG).await;
+    ingest.finish(LONG).await;
 }
 
 /// The headers of a dead letter.

@@ -1,7 +1,6 @@
 //! The whole ingress against an embedded broker, with pools and sinks that the tests hold in their
 //! hands. A group's first join takes 3 s there.
 
-mod adhoc;
 mod faults;
 mod flow;
 mod harness;

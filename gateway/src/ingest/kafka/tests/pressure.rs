@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use framegate_proto::ErrorCode;
 
-use super::harness::{Harness, LONG, until};
+use super::harness::{Harness, stop, until};
 use crate::ingest::OutcomeKind;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,7 +22,7 @@ async fn a_full_queue_is_tried_again_and_holds_the_offset() {
     harness.entry().await.succeed();
     harness.committed(2).await;
     assert_eq!(harness.metric("framegate_ingest_retries_total{reason=\"NO_REPLICA\"}"), 5.0);
-    ingest.finish(LONG).await;
+    stop(ingest).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,26 +35,27 @@ async fn full_pools_pause_the_partitions_until_they_have_emptied() {
     harness.fill.send_replace(0.75);
     until(|| harness.metric(paused) == 1.0).await;
     harness.produce_numbered(1..200).await;
-    harness.several_rounds().await;
+    harness.rounds(100).await;
+    assert_eq!(harness.metric("framegate_ingest_held_records{"), 32.0, "then librdkafka is paused");
     assert!(harness.entries.try_recv().is_err(), "nothing is taken while paused");
     harness.fill.send_replace(0.51);
-    harness.several_rounds().await;
+    harness.rounds(5).await;
     assert!(harness.entries.try_recv().is_err(), "nor before it has emptied to a half");
     harness.fill.send_replace(0.5);
     for number in 1..200 {
         let entry = harness.entry().await;
         assert_eq!(entry.uri, format!("{number}.jpg"), "in order, none lost, none twice");
         entry.succeed();
-        // Paused and resumed again and again, with records in librdkafka's buffer.
-        if number % 20 == 0 {
+        // Paused and resumed again and again, for long and short.
+        if number % 40 == 0 {
             harness.fill.send_replace(0.8);
-            until(|| harness.metric(paused) == 1.0).await;
+            harness.rounds(if number == 80 { 100 } else { 2 }).await;
             harness.fill.send_replace(0.1);
         }
     }
     harness.committed(200).await;
     assert_eq!(harness.sink.ids(200).await.len(), 200);
-    ingest.finish(LONG).await;
+    stop(ingest).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,5 +81,5 @@ async fn never_more_than_max_in_flight_records_are_taken() {
         assert_eq!(harness.end().await, OutcomeKind::Delivered);
     }
     harness.committed(100).await;
-    ingest.finish(LONG).await;
+    stop(ingest).await;
 }

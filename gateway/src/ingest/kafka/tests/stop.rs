@@ -2,11 +2,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use framegate_proto::ErrorCode;
 
-use super::harness::{Harness, LONG, TOPIC, until};
+use super::harness::{Harness, LONG, TOPIC, stop, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_continues_at_the_committed_offset_without_a_gap() {
     let mut harness = Harness::new(&["detector"]);
+    let interval = std::mem::replace(&mut harness.policy.commit_interval, LONG);
     let first = harness.ingest().await;
     harness.produce_numbered(0..20).await;
     let mut entries = Vec::new();
@@ -19,10 +20,11 @@ async fn a_restart_continues_at_the_committed_offset_without_a_gap() {
     for (number, entry) in entries.into_iter().enumerate() {
         if number == 7 || number >= 12 { entry.fail(ErrorCode::Draining) } else { entry.succeed() }
     }
-    first.finish(LONG).await;
+    stop(first).await;
     assert_eq!(harness.committed_now(), Some(7), "committed synchronously, and only the prefix");
     assert!(harness.entries.try_recv().is_err(), "nothing was taken after the stop began");
 
+    harness.policy.commit_interval = interval;
     let second = harness.ingest().await;
     for number in 7..30 {
         let entry = harness.entry().await;
@@ -33,7 +35,7 @@ async fn a_restart_continues_at_the_committed_offset_without_a_gap() {
     let ids: BTreeSet<String> = harness.sink.ids(11 + 23).await.into_iter().collect();
     let all = (0..30).map(|offset| format!("{TOPIC}:0:{offset}:detector")).collect();
     assert_eq!(ids, all, "the union of both runs is complete");
-    second.finish(LONG).await;
+    stop(second).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,7 +61,7 @@ async fn a_second_member_takes_over_without_a_gap_and_late_ends_do_not_commit() 
     assert_eq!(harness.committed_now(), Some(1), "the first member's late end counts for nothing");
     again.succeed();
     harness.committed(4).await;
-    second.finish(LONG).await;
+    stop(second).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,8 +93,8 @@ async fn a_partition_that_moves_to_a_new_member_loses_nothing() {
     harness.committed_on(0, 2).await;
     harness.committed_on(1, 2).await;
     assert_eq!(harness.sink.ids(5).await.len(), 5, "one of them twice");
-    first.finish(LONG).await;
-    second.finish(LONG).await;
+    stop(first).await;
+    stop(second).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,6 +107,7 @@ async fn a_stop_without_a_broker_ends_in_time() {
     entry.succeed();
     harness.end().await;
     ingest.stop_taking().await;
+    ingest.delivered(LONG).await;
     let started = tokio::time::Instant::now();
     ingest.finish(Duration::from_secs(3)).await;
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());

@@ -1,0 +1,79 @@
+"""Images that the tests need: good, damaged, and lying about their size."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+from PIL import Image
+
+from places import FRAMES
+
+JPEG_SOF0 = b"\xff\xc0"
+
+
+def jpeg(image: Image.Image, quality: int = 90) -> bytes:
+    """An image as JPEG (4:2:0)."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=2)
+    return buffer.getvalue()
+
+
+def png(image: Image.Image) -> bytes:
+    """An image as PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def reference(name: str) -> Image.Image:
+    """One of the nine reference frames."""
+    return Image.open(FRAMES / name).convert("RGB")
+
+
+def street(width: int, height: int) -> Image.Image:
+    """A real picture of this size."""
+    return reference("vtest_050.png").resize((width, height), Image.Resampling.LANCZOS)
+
+
+def truncated_jpeg() -> bytes:
+    """The first two thirds of a JPEG."""
+    whole = jpeg(street(640, 480))
+    return whole[: len(whole) * 2 // 3]
+
+
+def truncated_png() -> bytes:
+    """The first two thirds of a PNG."""
+    whole = png(street(640, 480))
+    return whole[: len(whole) * 2 // 3]
+
+
+def huge_png_header(side: int = 60_000) -> bytes:
+    """A PNG of a few bytes which says that it has side x side pixels."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def huge_jpeg_header(side: int = 60_000) -> bytes:
+    """A small JPEG whose frame header says that it has side x side pixels."""
+    data = bytearray(jpeg(street(64, 48)))
+    frame_header = data.index(JPEG_SOF0)
+    struct.pack_into(">HH", data, frame_header + 5, side, side)
+    return bytes(data)
+
+
+def write_numbered(bucket: Path, count: int, width: int, height: int, form: str) -> list[str]:
+    """Different frames of one size in a bucket; their keys."""
+    base = street(width + count, height)
+    keys = []
+    for number in range(count):
+        crop = base.crop((number, 0, number + width, height))
+        key = f"{number:04}.{form}"
+        (bucket / key).write_bytes(jpeg(crop) if form == "jpg" else png(crop))
+        keys.append(key)
+    return keys
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
