@@ -12,5 +12,6 @@ mod status;
 mod summary;
 
 pub use options::Options;
+pub use reconcile::Fates;
 pub use run::run;
 pub use summary::{ModelSummary, Quantiles, ReplicaSummary, Summary};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::dead_letters::DeadLetter;
 
@@ -20,7 +20,7 @@ pub struct Reconciliation {
 }
 
 /// What became of the frames of one model.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Fates {
     /// Ids that must have ended.
     pub expected: u64,

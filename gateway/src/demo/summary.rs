@@ -43,18 +43,9 @@ pub struct Summary {
 /// A model's part of the summary.
 #[derive(Debug, Serialize)]
 pub struct ModelSummary {
-    /// Frames that must have ended here.
-    pub expected: u64,
-    /// Frames with a result.
-    pub delivered: u64,
-    /// Frames that the policy had dropped, by reason.
-    pub dropped: BTreeMap<String, u64>,
-    /// Frames in the dead-letter topic.
-    pub dead_lettered: u64,
-    /// Frames that are nowhere.
-    pub lost: u64,
-    /// Frames that ended more than once.
-    pub repeated: u64,
+    /// What became of its frames.
+    #[serde(flatten)]
+    pub fates: Fates,
     /// Results per second while the cameras played.
     pub frames_per_second: f64,
     /// From capture to the result's acknowledgement.
@@ -125,12 +116,7 @@ impl ModelSummary {
     fn new(time: Duration, fates: &Fates, scores: &Scores, history: ReplicaHistory) -> Self {
         let ReplicaHistory { peak, came, went, .. } = history;
         Self {
-            expected: fates.expected,
-            delivered: fates.delivered,
-            dropped: fates.dropped.clone(),
-            dead_lettered: fates.dead_lettered,
-            lost: fates.lost,
-            repeated: fates.repeated,
+            fates: fates.clone(),
             frames_per_second: fates.delivered as f64 / time.as_secs_f64().max(f64::EPSILON),
             frame_age_ms: Quantiles::of(&scores.ages),
             replicas: ReplicaSummary { peak, came, went },
@@ -150,17 +136,18 @@ impl fmt::Display for Summary {
         let Self { seconds, cameras, frames_produced, .. } = self;
         writeln!(f, "{cameras} cameras sent {frames_produced} frames in {seconds:.0} s")?;
         for (name, model) in &self.models {
+            let fates = &model.fates;
             let Quantiles { p50, p99, .. } = model.frame_age_ms;
             let ReplicaSummary { peak, came, went } = model.replicas;
             writeln!(
                 f,
                 "{name:<12} delivered {} of {}, dropped {}, dead-lettered {}, lost {}; \
                  {:.1} frames/s, age p50 {p50} ms p99 {p99} ms; at most {peak} replicas, {came} came and {went} went",
-                model.delivered,
-                model.expected,
-                by_reason(&model.dropped),
-                model.dead_lettered,
-                model.lost,
+                fates.delivered,
+                fates.expected,
+                by_reason(&fates.dropped),
+                fates.dead_lettered,
+                fates.lost,
                 model.frames_per_second,
             )?;
         }

@@ -6,7 +6,7 @@ use std::{
 
 use framegate_proto::{ErrorCode, ServeError};
 use rdkafka::{
-    consumer::{BaseConsumer, CommitMode, Consumer},
+    consumer::{BaseConsumer, Consumer},
     error::KafkaError,
 };
 use tokio::{sync::watch, time::Instant};
@@ -91,7 +91,7 @@ impl ConsumerThread {
             }
             self.group().note_ended();
             if Instant::now() >= next_commit {
-                let requested = self.group().commit(&self.consumer, CommitMode::Async);
+                let requested = self.group().begin_commit(&self.consumer);
                 self.consumer.context().committed(&requested);
                 next_commit = Instant::now() + self.commit_interval;
             }

@@ -35,6 +35,10 @@ pub(super) struct Group {
     held: VecDeque<Fetched>,
     /// Whether the partitions are paused, so that librdkafka fetches nothing.
     paused: bool,
+    /// Whether an asynchronous commit is not answered yet. There is one at a time: librdkafka puts
+    /// commits off while it has no coordinator, and sends them later in any order, so that an
+    /// older one could undo a newer.
+    committing: bool,
     /// How long a partition that is taken away waits for the end of its records.
     grace: Duration,
     status: Arc<Status>,
@@ -61,6 +65,7 @@ impl Group {
             ended,
             held: VecDeque::new(),
             paused: false,
+            committing: false,
             grace: MAX_REVOKE_GRACE.min(ingest.session_timeout / 3),
             status,
             metrics,
@@ -167,9 +172,19 @@ impl Group {
         }
     }
 
-    /// Commits every prefix that grew. An asynchronous commit is answered through
+    /// Begins to commit every prefix that grew, unless a commit is under way. The answer comes to
     /// [`Group::commit_answered`].
-    pub(super) fn commit(
+    pub(super) fn begin_commit(
+        &mut self,
+        consumer: &BaseConsumer<GroupContext>,
+    ) -> KafkaResult<()> {
+        if self.committing {
+            return Ok(());
+        }
+        self.commit(consumer, CommitMode::Async)
+    }
+
+    fn commit(
         &mut self,
         consumer: &BaseConsumer<GroupContext>,
         mode: CommitMode,
@@ -187,7 +202,8 @@ impl Group {
             )?;
         }
         let result = consumer.commit(&offsets, mode);
-        if result.is_err() || matches!(mode, CommitMode::Sync) {
+        self.committing = result.is_ok() && matches!(mode, CommitMode::Async);
+        if !self.committing {
             self.commit_answered(result.is_ok(), &offsets);
         }
         result
@@ -195,6 +211,7 @@ impl Group {
 
     /// A commit was answered. What was refused is committed again, unless its partition has gone.
     pub(super) fn commit_answered(&mut self, accepted: bool, offsets: &TopicPartitionList) {
+        self.committing = false;
         for element in offsets.elements() {
             if accepted && element.error().is_ok() {
                 self.metrics.commits.increment(1);
@@ -208,7 +225,7 @@ impl Group {
     /// librdkafka's statistics: the ends of the partitions.
     pub(super) fn measure(&self, statistics: &[u8]) {
         let ends = statistics::partition_ends(statistics, &self.tracker);
-        self.metrics.lag.set(self.status.observe(ends, self.paused));
+        self.metrics.lag.set(self.status.observe(ends));
     }
 
     fn show_partitions(&self) {

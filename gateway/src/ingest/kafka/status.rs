@@ -42,11 +42,10 @@ impl Status {
     }
 
     /// Takes a measurement in and returns the lag in records.
-    pub(super) fn observe(&self, ends: Vec<PartitionEnd>, paused: bool) -> f64 {
+    pub(super) fn observe(&self, ends: Vec<PartitionEnd>) -> f64 {
         let mut backlog = self.backlog.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let now = Instant::now();
-        backlog.observe(ends, paused, now);
-        backlog.lag(now)
+        backlog.observe(ends, Instant::now());
+        backlog.lag()
     }
 
     pub(super) fn demand(&self) -> f64 {
