@@ -1,6 +1,6 @@
 use std::{
     sync::{Arc, MutexGuard},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, SystemTime},
 };
 
@@ -29,11 +29,13 @@ use crate::{
 /// entries, and commits behind their ends. It polls at least every [`POLL_WAIT`], paused or not.
 pub(super) struct ConsumerThread {
     // What it consumes, and how.
-    pub(super) consumer: BaseConsumer<GroupContext>,
+    pub(super) consumer: Arc<BaseConsumer<GroupContext>>,
     pub(super) models: Arc<[Arc<str>]>,
     pub(super) map: RecordMap,
     pub(super) max_frame_age: Option<Duration>,
     pub(super) commit_interval: Duration,
+    /// Shares the consumer with this thread, and ends before it.
+    pub(super) committer: JoinHandle<()>,
     // Where it goes, and what bounds it.
     pub(super) admission: Admission,
     pub(super) in_flight: Arc<InFlight>,
@@ -69,9 +71,22 @@ impl ConsumerThread {
             tracing::error!(%error, "consumer failed for good; restart the gateway once the cause is gone");
             self.status.fail();
         }
+        self.leave();
+    }
+
+    /// Commits, leaves the group and says so.
+    fn leave(self) {
+        let mut group = self.group();
+        group.stop_waiting();
+        let answered = group.close();
+        drop(group);
+        if answered {
+            // It has caught nothing to tell us, and has no commit left that could block it.
+            let _ = self.committer.join();
+        } else {
+            tracing::error!("last commit not answered; records will be read again");
+        }
         let Self { consumer, reached, .. } = self;
-        consumer.context().group().stop_waiting();
-        // Its drop leaves the group; that revokes the partitions, which commits synchronously.
         drop(consumer);
         reached.send_replace(Stage::Left);
     }
@@ -90,9 +105,9 @@ impl ConsumerThread {
                 self.poll_and_hold(wanted)?;
             }
             self.group().note_ended();
+            self.group().note_answer();
             if Instant::now() >= next_commit {
-                let requested = self.group().begin_commit(&self.consumer);
-                self.consumer.context().committed(&requested);
+                self.group().begin_commit();
                 next_commit = Instant::now() + self.commit_interval;
             }
         }

@@ -1,10 +1,10 @@
 use std::sync::{Mutex, MutexGuard};
 
 use rdkafka::{
-    ClientContext, TopicPartitionList,
+    ClientContext,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, ConsumerContext, Rebalance},
-    error::{KafkaError, KafkaResult},
+    error::KafkaError,
 };
 
 use super::{
@@ -29,13 +29,6 @@ impl GroupContext {
     pub(super) fn group(&self) -> MutexGuard<'_, Group> {
         self.group.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-
-    /// A commit that failed is repeated with the next one.
-    pub(super) fn committed(&self, result: &KafkaResult<()>) {
-        if let Err(error) = result {
-            self.logging.trouble(error, "commit");
-        }
-    }
 }
 
 impl ClientContext for GroupContext {
@@ -57,8 +50,7 @@ impl ConsumerContext for GroupContext {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
             tracing::info!(partitions = partitions.count(), "partitions revoked");
-            let committed = self.group().revoke(consumer, partitions);
-            self.committed(&committed);
+            self.group().revoke(consumer, partitions);
         }
     }
 
@@ -72,10 +64,5 @@ impl ConsumerContext for GroupContext {
             Rebalance::Revoke(_) => {}
             Rebalance::Error(error) => tracing::error!(%error, "rebalance failed"),
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.group().commit_answered(result.is_ok(), offsets);
-        self.committed(&result);
     }
 }

@@ -1,5 +1,6 @@
 use std::{
     collections::VecDeque,
+    mem,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -7,13 +8,18 @@ use std::{
 
 use rdkafka::{
     TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer},
-    error::KafkaResult,
-    topic_partition_list::{Offset, TopicPartitionListElem},
+    consumer::{BaseConsumer, Consumer},
+    topic_partition_list::TopicPartitionListElem,
 };
 use tokio::sync::mpsc;
 
-use super::{context::GroupContext, message::Fetched, statistics, status::Status};
+use super::{
+    committer::{Answer, Committer},
+    context::GroupContext,
+    message::Fetched,
+    statistics,
+    status::Status,
+};
 use crate::{
     ingest::{
         entry::{Source, TakenRecord},
@@ -35,10 +41,9 @@ pub(super) struct Group {
     held: VecDeque<Fetched>,
     /// Whether the partitions are paused, so that librdkafka fetches nothing.
     paused: bool,
-    /// Whether an asynchronous commit is not answered yet. There is one at a time: librdkafka puts
-    /// commits off while it has no coordinator, and sends them later in any order, so that an
-    /// older one could undo a newer.
-    committing: bool,
+    committer: Committer,
+    /// Whether the last commit failed, so that the log says it once.
+    commits_fail: bool,
     /// How long a partition that is taken away waits for the end of its records.
     grace: Duration,
     status: Arc<Status>,
@@ -53,9 +58,14 @@ const MAX_HELD: usize = 32;
 /// How long an ordinary revocation waits for records in flight, at most; the group waits with us.
 const MAX_REVOKE_GRACE: Duration = Duration::from_secs(2);
 
+/// How long a revocation and the last commit wait for the broker's answer. Without it the records
+/// are read again.
+const COMMIT_LIMIT: Duration = Duration::from_secs(5);
+
 impl Group {
     pub(super) fn new(
         ended: mpsc::Receiver<Arc<TakenRecord>>,
+        committer: Committer,
         ingest: &Ingest,
         status: Arc<Status>,
         metrics: Arc<ConsumerMetrics>,
@@ -65,7 +75,8 @@ impl Group {
             ended,
             held: VecDeque::new(),
             paused: false,
-            committing: false,
+            committer,
+            commits_fail: false,
             grace: MAX_REVOKE_GRACE.min(ingest.session_timeout / 3),
             status,
             metrics,
@@ -141,20 +152,18 @@ impl Group {
         &mut self,
         consumer: &BaseConsumer<GroupContext>,
         partitions: &TopicPartitionList,
-    ) -> KafkaResult<()> {
-        let mut committed = Ok(());
+    ) {
         let partitions: Vec<Partition> = names(partitions).collect();
         self.held.retain(|record| !partitions.contains(&record.source.partition));
         // Lost partitions may be another's already: a commit would be refused, or set it back.
         if !consumer.assignment_lost() {
             self.settle(&partitions);
-            committed = self.commit(consumer, CommitMode::Sync);
+            self.commit_now();
         }
         for partition in &partitions {
             self.tracker.revoke(partition);
         }
         self.show_partitions();
-        committed
     }
 
     /// Waits a short time for the end of what is in flight of these partitions.
@@ -172,52 +181,59 @@ impl Group {
         }
     }
 
-    /// Begins to commit every prefix that grew, unless a commit is under way. The answer comes to
-    /// [`Group::commit_answered`].
-    pub(super) fn begin_commit(
-        &mut self,
-        consumer: &BaseConsumer<GroupContext>,
-    ) -> KafkaResult<()> {
-        if self.committing {
-            return Ok(());
+    /// Begins to commit every prefix that grew, unless a commit is under way.
+    pub(super) fn begin_commit(&mut self) {
+        if !self.committer.is_idle() {
+            return;
         }
-        self.commit(consumer, CommitMode::Async)
-    }
-
-    fn commit(
-        &mut self,
-        consumer: &BaseConsumer<GroupContext>,
-        mode: CommitMode,
-    ) -> KafkaResult<()> {
         let grown = self.tracker.take_uncommitted();
-        if grown.is_empty() {
-            return Ok(());
+        if !grown.is_empty() {
+            self.committer.begin(grown);
         }
-        let mut offsets = TopicPartitionList::with_capacity(grown.len());
-        for (partition, offset) in &grown {
-            offsets.add_partition_offset(
-                &partition.topic,
-                partition.number,
-                Offset::Offset(*offset),
-            )?;
-        }
-        let result = consumer.commit(&offsets, mode);
-        self.committing = result.is_ok() && matches!(mode, CommitMode::Async);
-        if !self.committing {
-            self.commit_answered(result.is_ok(), &offsets);
-        }
-        result
     }
 
-    /// A commit was answered. What was refused is committed again, unless its partition has gone.
-    pub(super) fn commit_answered(&mut self, accepted: bool, offsets: &TopicPartitionList) {
-        self.committing = false;
-        for element in offsets.elements() {
-            if accepted && element.error().is_ok() {
-                self.metrics.commits.increment(1);
-            } else {
-                self.metrics.failed_commits.increment(1);
-                self.tracker.commit_failed(&name(&element));
+    /// Takes note of the answer to a commit, if it has come.
+    pub(super) fn note_answer(&mut self) {
+        if let Some(answer) = self.committer.answer() {
+            self.note_committed(&answer);
+        }
+    }
+
+    /// Commits for the last time, and waits for the answer. True if it came.
+    pub(super) fn close(&mut self) -> bool {
+        self.note_ended();
+        self.commit_now();
+        self.committer.close()
+    }
+
+    /// Commits every prefix that grew and waits for the answer, at most [`COMMIT_LIMIT`].
+    fn commit_now(&mut self) {
+        let until = Instant::now() + COMMIT_LIMIT;
+        self.wait_for_answer(until);
+        self.begin_commit();
+        self.wait_for_answer(until);
+    }
+
+    fn wait_for_answer(&mut self, until: Instant) {
+        if let Some(answer) = self.committer.wait(until) {
+            self.note_committed(&answer);
+        }
+    }
+
+    /// What was refused is committed again, unless its partition has gone.
+    fn note_committed(&mut self, answer: &Answer) {
+        let partitions = answer.offsets.len() as u64;
+        let failed_before = mem::replace(&mut self.commits_fail, answer.result.is_err());
+        if let Err(error) = &answer.result {
+            self.metrics.failed_commits.increment(partitions);
+            answer.offsets.iter().for_each(|(name, _)| self.tracker.commit_failed(name));
+            if !failed_before {
+                tracing::warn!(%error, "offsets cannot be committed, trying again");
+            }
+        } else {
+            self.metrics.commits.increment(partitions);
+            if failed_before {
+                tracing::info!("offsets are committed again");
             }
         }
     }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::Context;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -16,6 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    committer::{Committer, Offsets, Worker},
     consumer::{ConsumerThread, Stage},
     context::GroupContext,
     dead_letters::DeadLetters,
@@ -56,6 +60,8 @@ pub struct KafkaIngest {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+type SharedConsumer = Arc<BaseConsumer<GroupContext>>;
+
 /// The consumer answers within one poll, or after one revocation and its commit.
 const STOP_TAKING_LIMIT: Duration = Duration::from_secs(10);
 
@@ -81,10 +87,13 @@ impl KafkaIngest {
         let status = Arc::new(Status::new(ingest.max_frame_age));
         let in_flight = InFlight::new(ingest.max_in_flight);
         let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
-        let group = Group::new(ended, ingest, Arc::clone(&status), Arc::clone(&metrics));
+        let (committer, worker) = Committer::new();
+        let group = Group::new(ended, committer, ingest, Arc::clone(&status), Arc::clone(&metrics));
+        let consumer = connect(ingest, group)?;
         let dead_letters = dead_letters(ingest)?;
         let thread = spawn(ConsumerThread {
-            consumer: connect(ingest, group)?,
+            committer: start_committer(worker, &consumer)?,
+            consumer,
             models: Arc::clone(&models),
             map: ingest.record.clone(),
             max_frame_age: ingest.max_frame_age,
@@ -215,7 +224,7 @@ fn dead_letters(ingest: &policy::Ingest) -> anyhow::Result<Option<Arc<DeadLetter
     Ok(Some(Arc::new(DeadLetters::new(&ingest.brokers, topic)?)))
 }
 
-fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<BaseConsumer<GroupContext>> {
+fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<SharedConsumer> {
     let context = GroupContext::new(group);
     let consumer: BaseConsumer<GroupContext> = settings::consumer(ingest)
         .create_with_context(context)
@@ -224,7 +233,20 @@ fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<BaseConsumer
     consumer
         .subscribe(&topics)
         .with_context(|| format!("topics {topics:?} cannot be subscribed to"))?;
-    Ok(consumer)
+    Ok(Arc::new(consumer))
+}
+
+fn start_committer(worker: Worker, consumer: &SharedConsumer) -> anyhow::Result<JoinHandle<()>> {
+    let consumer = Arc::clone(consumer);
+    let commit = move |offsets: &Offsets| {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (partition, offset) in offsets {
+            let offset = Offset::Offset(*offset);
+            list.add_partition_offset(&partition.topic, partition.number, offset)?;
+        }
+        consumer.commit(&list, CommitMode::Sync)
+    };
+    worker.start(commit).context("the committer's thread cannot be started")
 }
 
 fn spawn(consumer: ConsumerThread) -> anyhow::Result<JoinHandle<()>> {

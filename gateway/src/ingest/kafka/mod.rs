@@ -1,5 +1,6 @@
 //! The only part of the ingress that knows rdkafka.
 
+mod committer;
 mod consumer;
 mod context;
 mod dead_letters;

@@ -161,7 +161,7 @@ fn the_demo_policy_resolves() {
         (loopback(9000), loopback(9001), ms(10_000))
     );
     assert_eq!(policy.buckets, [Bucket { name: "frames".into(), root: root.join(".demo/bucket") }]);
-    let replicas = |max| (1, 1, max, Target::OngoingRequests(4.0), ms(500), ms(0), ms(3000));
+    let replicas = |max| (1, 1, max, Target::OngoingRequests(4.0), ms(500), ms(0), ms(2000));
     let models = [("detector", "nanodet", 3), ("classifier", "efficientnet-lite0", 2)];
     for (model, (name, artifact, max)) in policy.models.iter().zip(models) {
         let a = &model.autoscaling;
@@ -182,7 +182,7 @@ fn the_demo_policy_resolves() {
         );
         assert_eq!(
             (model.num_threads, model.max_batch_size, model.batch_wait_timeout),
-            (1, 4, ms(5))
+            (1, 2, ms(5))
         );
     }
     let [ingest] = &policy.ingest[..] else { panic!("one ingest") };

@@ -3,7 +3,7 @@ use std::time::Duration;
 use framegate_proto::ErrorCode;
 use rdkafka::Message;
 
-use super::harness::{DEAD, Harness, headers, stop};
+use super::harness::{DEAD, Harness, headers, stop, until};
 use crate::ingest::{DropReason, OutcomeKind};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,6 +23,8 @@ async fn every_model_of_every_record_is_delivered_and_committed() {
         .collect();
     expected.sort();
     assert_eq!(ids, expected);
+    let commits = r#"framegate_ingest_commits_total{group="framegate",result="acknowledged"}"#;
+    until(|| harness.metric(commits) >= 1.0).await;
     assert_eq!((ingest.assigned_partitions(), ingest.healthy()), (1, true));
     stop(ingest).await;
 }

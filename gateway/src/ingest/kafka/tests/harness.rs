@@ -1,4 +1,4 @@
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, thread, time::Duration};
 
 use framegate_proto::ErrorCode;
 use framegate_replica::{Answer, ModelOutput, Responder, Served, Timings};
@@ -234,7 +234,8 @@ impl Harness {
         let reached = move || loop {
             match committed(&group, partition) {
                 Some(found) if found >= offset => return found,
-                _ => {}
+                // Asking without a pause would keep the broker from everything else.
+                _ => thread::park_timeout(Duration::from_millis(20)),
             }
         };
         let found = timeout(LONG, tokio::task::spawn_blocking(reached)).await;
