@@ -23,7 +23,7 @@ pub struct Admission {
     by_name: HashMap<Arc<str>, Arc<Pool>>,
     buckets: Buckets,
     loader: FrameLoader,
-    /// Counts what was asked of models that no pool has.
+    /// Counts requests that are refused whole, and what was asked of models that no pool has.
     unknown: PoolMetrics,
 }
 
@@ -84,6 +84,11 @@ impl Admission {
         };
         let places = self.submit_all(request, models, &mut responder);
         answers.into_iter().zip(places).map(|(answer, place)| Ticket { answer, place }).collect()
+    }
+
+    /// Counts a request that was refused before it reached any pool.
+    pub fn count_refused(&self, error: &ServeError) {
+        self.unknown.record(&Err(error.clone()));
     }
 
     fn submit_all(

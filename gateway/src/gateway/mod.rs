@@ -83,7 +83,7 @@ impl Gateway {
         let Stack { service, health } = Stack::new(&policy, &admission)?;
         let [not_ready, no_calls, no_replicas, no_probes] =
             std::array::from_fn(|_| CancellationToken::new());
-        let readiness = Readiness::new(admission.clone(), not_ready.clone());
+        let readiness = Readiness::new(admission.clone(), ingests.clone(), not_ready.clone());
         let http_server =
             tokio::spawn(serve_http(http, registry.clone(), readiness, no_probes.clone()));
         let tasks = TaskTracker::new();

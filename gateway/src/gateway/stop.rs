@@ -52,7 +52,8 @@ impl Gateway {
         self.no_probes.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        let _ = self.http_server.await;
+        // A client that keeps its request open shall not hold the process.
+        let _ = timeout(ANSWER_LIMIT, self.http_server).await;
         info!("stopped");
     }
 
@@ -72,5 +73,5 @@ impl Gateway {
     }
 }
 
-/// How long a cut-off call's answer may take to leave.
+/// How long the last answers may take to leave.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);

@@ -63,10 +63,9 @@ impl FrameService for Frames {
         let deadline = Instant::now().checked_add(timeout);
         let client = call::identity(request.extensions());
         let request = request.into_inner();
-        check(&request)?;
         let models = self.models(&request.models);
-        let request_id = request.request_id;
-        let frame = frame_request(request.frame, request.priority, client, deadline)?;
+        let (request_id, frame) = read(request, client, deadline)
+            .inspect_err(|error| self.admission.count_refused(error))?;
         let answers = self.answer(&frame, &models).await;
         if let Some(error) = convert::common_error(&answers) {
             return Err(error.into());
@@ -79,6 +78,17 @@ impl FrameService for Frames {
             timings: Some(convert::timings(&answers)),
         }))
     }
+}
+
+/// A request's id, and what it asks to look at.
+fn read(
+    request: PredictRequest,
+    client: String,
+    deadline: Option<Instant>,
+) -> Result<(String, FrameRequest), ServeError> {
+    check(&request)?;
+    let frame = frame_request(request.frame, request.priority, client, deadline)?;
+    Ok((request.request_id, frame))
 }
 
 fn check(request: &PredictRequest) -> Result<(), ServeError> {

@@ -5,25 +5,33 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::{admission::Admission, metrics::Registry};
+use crate::{admission::Admission, ingest::KafkaIngest, metrics::Registry};
 
 /// Whether the gateway wants new requests, and why not.
 #[derive(Clone)]
 pub struct Readiness {
     admission: Arc<Admission>,
+    ingests: Vec<Arc<KafkaIngest>>,
     stopping: CancellationToken,
 }
 
 impl Readiness {
-    /// Ready while every pool is, and until `stopping`.
-    pub fn new(admission: Arc<Admission>, stopping: CancellationToken) -> Self {
-        Self { admission, stopping }
+    /// Ready while every pool and every ingest is, and until `stopping`.
+    pub fn new(
+        admission: Arc<Admission>,
+        ingests: Vec<Arc<KafkaIngest>>,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self { admission, ingests, stopping }
     }
 
     /// What keeps it from being ready, if anything.
     fn problem(&self) -> Option<String> {
         if self.stopping.is_cancelled() {
             return Some("stopping".to_owned());
+        }
+        if self.ingests.iter().any(|ingest| !ingest.healthy()) {
+            return Some("a Kafka consumer has failed for good; the log says why".to_owned());
         }
         let waiting = self.admission.pools().iter().find(|pool| !pool.is_ready())?;
         Some(format!("model `{}` has no running replica", waiting.name()))

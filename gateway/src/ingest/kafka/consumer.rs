@@ -22,7 +22,7 @@ use crate::{
         outcome::Tries,
         record::Record,
     },
-    policy::RecordMap,
+    policy::Ingest,
 };
 
 /// The consumer, on a thread of its own: it takes records as long as there is room, queues their
@@ -31,9 +31,7 @@ pub(super) struct ConsumerThread {
     // What it consumes, and how.
     pub(super) consumer: Arc<BaseConsumer<GroupContext>>,
     pub(super) models: Arc<[Arc<str>]>,
-    pub(super) map: RecordMap,
-    pub(super) max_frame_age: Option<Duration>,
-    pub(super) commit_interval: Duration,
+    pub(super) rule: Ingest,
     /// Shares the consumer with this thread, and ends before it.
     pub(super) committer: JoinHandle<()>,
     // Where it goes, and what bounds it.
@@ -92,7 +90,7 @@ impl ConsumerThread {
     }
 
     fn consume(&mut self) -> Result<(), KafkaError> {
-        let mut next_commit = Instant::now() + self.commit_interval;
+        let mut next_commit = Instant::now() + self.rule.commit_interval;
         loop {
             let wanted = self.wanted();
             if wanted == Stage::Left {
@@ -108,7 +106,7 @@ impl ConsumerThread {
             self.group().note_answer();
             if Instant::now() >= next_commit {
                 self.group().begin_commit();
-                next_commit = Instant::now() + self.commit_interval;
+                next_commit = Instant::now() + self.rule.commit_interval;
             }
         }
     }
@@ -193,7 +191,7 @@ impl ConsumerThread {
     }
 
     fn take(&self, fetched: Fetched) {
-        let read = Record::read(&fetched.raw(), &self.map);
+        let read = Record::read(&fetched.raw(), &self.rule.record);
         let (record, bad) = match read {
             Ok(record) => (record, None),
             Err(bad) => (Record::unreadable(&fetched.raw()), Some(bad.error())),
@@ -204,7 +202,7 @@ impl ConsumerThread {
         };
         let Some(epoch) = self.group().take(&fetched.source, models.len()) else { return };
         let now = (SystemTime::now(), Instant::now());
-        let freshness = Freshness::of(record.captured_at, self.max_frame_age, now);
+        let freshness = Freshness::of(record.captured_at, self.rule.max_frame_age, now);
         let taken = Arc::new(TakenRecord {
             _permit: self.in_flight.admit(fetched.original.bytes()),
             source: fetched.source,

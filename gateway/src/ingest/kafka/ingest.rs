@@ -90,14 +90,11 @@ impl KafkaIngest {
         let (committer, worker) = Committer::new();
         let group = Group::new(ended, committer, ingest, Arc::clone(&status), Arc::clone(&metrics));
         let consumer = connect(ingest, group)?;
-        let dead_letters = dead_letters(ingest)?;
         let thread = spawn(ConsumerThread {
             committer: start_committer(worker, &consumer)?,
             consumer,
             models: Arc::clone(&models),
-            map: ingest.record.clone(),
-            max_frame_age: ingest.max_frame_age,
-            commit_interval: ingest.commit_interval,
+            rule: ingest.clone(),
             admission: admission.clone(),
             in_flight: Arc::clone(&in_flight),
             gate: Gate::default(),
@@ -117,13 +114,12 @@ impl KafkaIngest {
             answers,
             admission,
             sinks,
-            dead_letters,
+            dead_letters: dead_letters(ingest)?,
             retries: ingest.retries.clone(),
             stopping: stopping.clone(),
             ends: Arc::new(ends),
             tasks: JoinSet::new(),
         };
-        let delivery = tokio::spawn(delivery.run()).abort_handle();
         Ok(Self {
             group: ingest.group.clone(),
             models,
@@ -132,7 +128,7 @@ impl KafkaIngest {
             wanted,
             reached: reached_seen,
             stopping,
-            delivery,
+            delivery: tokio::spawn(delivery.run()).abort_handle(),
             thread: Mutex::new(Some(thread)),
         })
     }

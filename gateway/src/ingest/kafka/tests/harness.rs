@@ -1,4 +1,9 @@
-use std::{collections::HashMap, sync::Arc, thread, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use framegate_proto::ErrorCode;
 use framegate_replica::{Answer, ModelOutput, Responder, Served, Timings};
@@ -231,15 +236,17 @@ impl Harness {
 
     pub(super) async fn committed_on(&self, partition: i32, offset: i64) {
         let group = consumer(&self.broker, &self.policy.group);
-        let reached = move || loop {
-            match committed(&group, partition) {
-                Some(found) if found >= offset => return found,
+        let until = Instant::now() + LONG;
+        let reached = move || {
+            let mut found = committed(&group, partition);
+            while found.is_none_or(|found| found < offset) && Instant::now() < until {
                 // Asking without a pause would keep the broker from everything else.
-                _ => thread::park_timeout(Duration::from_millis(20)),
+                thread::park_timeout(Duration::from_millis(20));
+                found = committed(&group, partition);
             }
+            found
         };
-        let found = timeout(LONG, tokio::task::spawn_blocking(reached)).await;
-        assert_eq!(found.expect("the offset is committed").unwrap(), offset);
+        assert_eq!(tokio::task::spawn_blocking(reached).await.unwrap(), Some(offset));
     }
 
     /// What the group has committed by now.
@@ -253,14 +260,16 @@ impl Harness {
         let mut partitions = TopicPartitionList::new();
         partitions.add_partition_offset(DEAD, 0, Offset::Beginning).unwrap();
         dead.assign(&partitions).unwrap();
+        let until = Instant::now() + LONG;
         let read = move || {
             let mut letters = Vec::new();
-            while letters.len() < count {
-                letters.extend(dead.poll(LONG).map(|letter| letter.unwrap().detach()));
+            while letters.len() < count && Instant::now() < until {
+                let letter = dead.poll(Duration::from_millis(100));
+                letters.extend(letter.map(|letter| letter.unwrap().detach()));
             }
             letters
         };
-        timeout(LONG, tokio::task::spawn_blocking(read)).await.expect("dead letters").unwrap()
+        tokio::task::spawn_blocking(read).await.unwrap()
     }
 
     /// The value of a metric, as `/metrics` shows it.
