@@ -57,9 +57,9 @@ pub struct Ingest {
 pub enum Start {
     /// After the committed offset, or at the earliest record where there is none. The default.
     Committed,
-    /// At what is produced from now on, whatever was committed.
+    /// After the committed offset, or at the end where there is none.
     Latest,
-    /// At the earliest record, whatever was committed.
+    /// The same as `Committed`, as Kafka's own `auto.offset.reset` names it.
     Earliest,
 }
 
