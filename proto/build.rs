@@ -12,6 +12,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("framegate.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".framegate.v1").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .bytes(".framegate.v1")
+        .generate_default_stubs(true)
+        .compile_fds(descriptors)?;
     Ok(())
 }

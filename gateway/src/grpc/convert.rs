@@ -71,7 +71,13 @@ fn class(Class { label, index, score }: &Class) -> v1::Class {
 fn detection(Detection { label, index, score, bounds }: &Detection) -> v1::Detection {
     let Bounds { x_min, y_min, x_max, y_max } = *bounds;
     let bounds = v1::Box { x_min, y_min, x_max, y_max };
-    v1::Detection { label: label.to_string(), index: *index, score: *score, r#box: Some(bounds) }
+    v1::Detection {
+        label: label.to_string(),
+        index: *index,
+        score: *score,
+        r#box: Some(bounds),
+        landmarks: Vec::new(),
+    }
 }
 
 fn embedding(values: &[f32]) -> v1::Embedding {

@@ -56,6 +56,7 @@ fn view(pool: &Pool) -> v1::Pool {
         desired_replicas: pool.desired_replicas(),
         replicas: pool.replicas().iter().map(replica).collect(),
         version: pool.spec().version.to_string(),
+        ..Default::default()
     }
 }
 
