@@ -33,6 +33,9 @@ macro_rules! error_codes {
 error_codes! {
     /// The request itself breaks the API's rules.
     InvalidRequest => "INVALID_REQUEST", InvalidArgument, "the request is not valid";
+    /// A message of a call has more bytes than `limits.message_bytes`.
+    MessageTooLarge => "MESSAGE_TOO_LARGE", OutOfRange,
+        "the message has more bytes than the limit allows; refer to the frame instead of sending it";
     /// A model that the policy does not have.
     UnknownModel => "UNKNOWN_MODEL", NotFound,
         "the policy has no such model; ListPools names those it has";

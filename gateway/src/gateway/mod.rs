@@ -80,9 +80,9 @@ impl Gateway {
             let started = KafkaIngest::start(ingest, intake, sinks, &registry, observer.clone());
             ingests.push(Arc::new(started.await?));
         }
-        let Stack { service, health } = Stack::new(&policy, &admission)?;
         let [not_ready, no_calls, no_replicas, no_probes] =
             std::array::from_fn(|_| CancellationToken::new());
+        let Stack { service, health } = Stack::new(&policy, &admission, &no_calls)?;
         let readiness = Readiness::new(admission.clone(), ingests.clone(), not_ready.clone());
         let http_server =
             tokio::spawn(serve_http(http, registry.clone(), readiness, no_probes.clone()));

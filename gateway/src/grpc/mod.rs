@@ -4,7 +4,12 @@ mod call;
 mod convert;
 mod frame_service;
 mod operator_service;
+mod predict;
+mod request;
+mod stream;
+mod typed;
 
 pub use call::ClientAddress;
 pub use frame_service::Frames;
 pub use operator_service::Operator;
+pub(crate) use typed::typed_response;

@@ -149,6 +149,7 @@ fn class(code: ErrorCode) -> Class {
         | ErrorCode::Internal
         | ErrorCode::Cancelled => Class::Doubtful,
         ErrorCode::InvalidRequest
+        | ErrorCode::MessageTooLarge
         | ErrorCode::UnknownModel
         | ErrorCode::MalformedReference
         | ErrorCode::ReferenceNotAllowed
