@@ -8,14 +8,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context;
 use framegate_replica::frame::FrameLoader;
 use futures_util::future::join_all;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic_health::server::HealthReporter;
 
 use crate::{
     admission::Admission,
     ingest::{KafkaIngest, OutcomeObserver},
-    metrics::{LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL},
+    metrics::{LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL, names},
     policy::{self, Policy},
     pool::{Pool, WaitingDemand},
     server::{ConnectionLimits, Readiness, Stack, serve_grpc, serve_http},
@@ -49,7 +49,7 @@ pub struct Gateway {
     tasks: TaskTracker,
 }
 
-/// How often the loader's counts are taken over and recorded samples folded.
+/// How often counts are taken over and recorded samples folded.
 const UPKEEP: Duration = Duration::from_secs(1);
 
 impl Gateway {
@@ -164,11 +164,13 @@ fn waiting_demand(pool: &Pool, ingests: &[Arc<KafkaIngest>]) -> WaitingDemand {
 
 async fn upkeep(registry: Registry, loader: FrameLoader, stop: CancellationToken) {
     let metrics = LoaderMetrics::new(&registry);
+    let (runtime, tasks) = (Handle::current().metrics(), registry.gauge(names::TASKS, &[]));
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
                 metrics.set(&loader.stats());
+                tasks.set(runtime.num_alive_tasks() as f64);
                 registry.upkeep();
             }
             () = stop.cancelled() => return,

@@ -129,3 +129,9 @@ pub const FRAME_EVICTIONS: Metric = Metric {
 /// Labelled by `kind`: `pinned` by a load, or `cached` for the other models of a request.
 pub const FRAME_BYTES: Metric =
     Metric { name: "framegate_frame_bytes", help: "Bytes of decoded frames in memory" };
+
+/// Without labels.
+pub const TASKS: Metric = Metric {
+    name: "framegate_tasks",
+    help: "Tasks of the runtime that have not ended: connections, calls and the gateway's own",
+};
