@@ -55,7 +55,7 @@ error_codes! {
         "the image is wider, higher or has more pixels than the limits allow";
     /// Not an image, of an unknown format, or damaged.
     FrameUndecodable => "FRAME_UNDECODABLE", InvalidArgument,
-        "the frame cannot be decoded; it must be a whole JPEG or PNG image";
+        "the frame cannot be decoded; it must be a whole JPEG, PNG or WebP image";
     /// The region does not lie within the frame.
     RegionOutsideFrame => "REGION_OUTSIDE_FRAME", InvalidArgument,
         "the region is empty or does not lie within the frame";
