@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod grpc;
 pub mod ingest;
 pub mod intake;
+mod kafka;
 pub mod metrics;
 pub mod policy;
 pub mod pool;

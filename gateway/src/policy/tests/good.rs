@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::parse_text;
 use crate::policy::{
-    Backend, Bucket, Limits, Policy, RecordMap, Retries, Selector, Server, Sink, Start, Target,
-    load,
+    Backend, Bucket, Fsync, JsonlSink, Limits, Policy, RecordMap, Retries, Selector, Server, Sink,
+    Start, Target, load,
 };
 
 fn ms(milliseconds: u64) -> Duration {
@@ -122,11 +122,13 @@ fn what_is_written_runs() {
         (model.autoscaling.initial_replicas, model.autoscaling.target),
         (0, Target::DrainTime(ms(200)))
     );
-    let [Sink::Jsonl { path, drops }] = &policy.sinks[..] else { panic!("one sink") };
-    assert_eq!(
-        (&**path, drops.as_deref()),
-        (Path::new("/r.jsonl"), Some(Path::new("/etc/framegate/d.jsonl")))
-    );
+    let jsonl = JsonlSink {
+        path: "/r.jsonl".into(),
+        drops: Some("/etc/framegate/d.jsonl".into()),
+        rotate: None,
+        fsync: Fsync::Never,
+    };
+    assert_eq!(policy.sinks, [Sink::Jsonl(jsonl)]);
     let ingest = &policy.ingest[0];
     assert_eq!(
         (&ingest.record.uri, &ingest.record.camera_id),
@@ -192,9 +194,11 @@ fn the_demo_policy_resolves() {
         (ingest.max_frame_age, ingest.dead_letter.as_deref()),
         (Some(ms(2000)), Some("framegate-dead"))
     );
-    let jsonl = Sink::Jsonl {
+    let jsonl = JsonlSink {
         path: root.join(".demo/results.jsonl"),
         drops: Some(root.join(".demo/drops.jsonl")),
+        rotate: None,
+        fsync: Fsync::Never,
     };
-    assert_eq!(policy.sinks, [jsonl]);
+    assert_eq!(policy.sinks, [Sink::Jsonl(jsonl)]);
 }

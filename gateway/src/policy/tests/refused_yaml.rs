@@ -80,8 +80,8 @@ fn what_this_build_does_not_have_is_refused() {
             "ingest[0].start: `erliest` is not accepted; did you mean `earliest`?",
         ),
         (
-            "sinks:\n  - ▸kafka: { topic: t }",
-            "sinks[0]: `kafka` is not accepted; write one of `jsonl`",
+            "sinks:\n  - ▸postgres: { table: t }",
+            "sinks[0]: `postgres` is not accepted; write one of `jsonl`, `kafka`",
         ),
     ]);
 }
