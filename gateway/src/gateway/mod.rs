@@ -15,7 +15,7 @@ use tonic_health::server::HealthReporter;
 use crate::{
     admission::Admission,
     ingest::{KafkaIngest, OutcomeObserver},
-    metrics::{LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL, names},
+    metrics::{CameraMetrics, LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL, names},
     policy::{self, Policy},
     pool::{Pool, WaitingDemand},
     server::{ConnectionLimits, Readiness, Stack, serve_grpc, serve_http},
@@ -71,7 +71,8 @@ impl Gateway {
         let pools = build::pools(&policy, &loader, &registry)?;
         let unknown = PoolMetrics::new(&registry, UNKNOWN_MODEL);
         let buckets = build::buckets(&policy)?;
-        let admission = Admission::new(pools, buckets, loader.clone(), unknown);
+        let admission =
+            Admission::new(pools, buckets, loader.clone(), unknown, registry.board().clone());
         let admission = Arc::new(admission);
         let sinks = Arc::new(Sinks::open(&policy.sinks).await?);
         let mut ingests = Vec::new();
@@ -165,12 +166,14 @@ fn waiting_demand(pool: &Pool, ingests: &[Arc<KafkaIngest>]) -> WaitingDemand {
 async fn upkeep(registry: Registry, loader: FrameLoader, stop: CancellationToken) {
     let metrics = LoaderMetrics::new(&registry);
     let (runtime, tasks) = (Handle::current().metrics(), registry.gauge(names::TASKS, &[]));
+    let cameras = CameraMetrics::new(&registry);
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
                 metrics.set(&loader.stats());
                 tasks.set(runtime.num_alive_tasks() as f64);
+                cameras.tidy_and_set();
                 registry.upkeep();
             }
             () = stop.cancelled() => return,

@@ -19,9 +19,8 @@ pub(super) struct Caller {
 impl Caller {
     /// The caller of a call that has just come in.
     pub(super) fn new<T>(call: &Request<T>) -> Self {
-        // A timeout beyond the end of time is none.
-        let deadline = timeout(call.metadata()).and_then(|time| Instant::now().checked_add(time));
-        Self { identity: identity(call.extensions()).into(), deadline }
+        let identity = identity(call.extensions()).into();
+        Self { identity, deadline: deadline(call.metadata()) }
     }
 
     /// When a request that is read `now` is of no more use: after its own `timeout` or at the
@@ -58,6 +57,11 @@ fn timeout(metadata: &MetadataMap) -> Option<Duration> {
         "n" => Duration::from_nanos(amount),
         _ => return None,
     })
+}
+
+/// Until when the caller waits, if it says. A timeout beyond the end of time is none.
+pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
+    Instant::now().checked_add(timeout(metadata)?)
 }
 
 fn identity(extensions: &Extensions) -> String {

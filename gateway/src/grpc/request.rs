@@ -1,6 +1,9 @@
 //! From the API's request to the gateway's own, or why that cannot be.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use framegate_batcher::{Origin, Priority};
 use framegate_proto::{
@@ -45,11 +48,14 @@ pub(super) fn read(
     let frame = request.frame;
     let frame = frame.ok_or_else(|| invalid("frame is missing; give frame.uri or frame.data"))?;
     let priority = request.priority.map(Priority::try_from).transpose();
-    let key = fairness_key(&frame, caller);
+    let captured_at = frame.captured_at.map(SystemTime::try_from).transpose();
+    let camera_id = camera_id(&frame);
     let frame = FrameRequest {
         region: frame.region.map(region),
         source: source(frame.source)?,
-        fairness_key: key,
+        fairness_key: camera_id.clone().unwrap_or_else(|| caller.identity.clone()),
+        camera_id,
+        captured_at: captured_at.map_err(|_| invalid("frame.captured_at is not a valid time"))?,
         priority: priority.map_err(|error| invalid(error.to_string()))?.unwrap_or_default(),
         origin: Origin::Interactive,
         deadline: caller.deadline_of(timeout, default_timeout, now),
@@ -102,12 +108,8 @@ fn region(region: framegate_proto::v1::Region) -> Region {
     Region { x: region.x, y: region.y, width: region.width, height: region.height }
 }
 
-fn fairness_key(frame: &FrameReference, caller: &Caller) -> Arc<str> {
-    if frame.camera_id.is_empty() {
-        caller.identity.clone()
-    } else {
-        frame.camera_id.as_str().into()
-    }
+fn camera_id(frame: &FrameReference) -> Option<Arc<str>> {
+    (!frame.camera_id.is_empty()).then(|| frame.camera_id.as_str().into())
 }
 
 fn invalid(problem: impl Into<String>) -> ServeError {

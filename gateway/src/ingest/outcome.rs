@@ -151,6 +151,7 @@ fn class(code: ErrorCode) -> Class {
         ErrorCode::InvalidRequest
         | ErrorCode::MessageTooLarge
         | ErrorCode::UnknownModel
+        | ErrorCode::TooManyWatches
         | ErrorCode::MalformedReference
         | ErrorCode::ReferenceNotAllowed
         | ErrorCode::ObjectTooLarge

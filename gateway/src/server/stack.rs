@@ -42,7 +42,7 @@ impl Stack {
     /// 4. routes to services; messages are bounded to `limits.message_bytes`. Tonic's own server,
     ///    and with it its timeout layer, is not used: it would answer a passed deadline with
     ///    CANCELLED, while the pools answer it with DEADLINE_EXCEEDED;
-    /// 5. the services: frames, operators, health and reflection. Streams are read until `no_calls`.
+    /// 5. the services: frames, operators, health and reflection. Streams end with `no_calls`.
     pub fn new(
         policy: &Policy,
         admission: &Arc<Admission>,
@@ -58,8 +58,9 @@ impl Stack {
         let default_timeout = policy.server.default_timeout;
         let frames = Frames::new(admission.clone(), default_timeout, no_calls.clone());
         let frames = FrameServiceServer::new(frames).max_decoding_message_size(message_bytes);
-        let operator = OperatorServiceServer::new(Operator::new(admission.clone()))
-            .max_decoding_message_size(message_bytes);
+        let operator =
+            OperatorServiceServer::new(Operator::new(admission.clone(), no_calls.clone()))
+                .max_decoding_message_size(message_bytes);
         let routes = Routes::new(frames)
             .add_service(operator)
             .add_service(health_service)
