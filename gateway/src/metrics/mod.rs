@@ -7,4 +7,4 @@ mod registry;
 
 pub use loader::LoaderMetrics;
 pub use pool::{PoolMetrics, UNKNOWN_MODEL};
-pub use registry::{Labels, Metric, Registry};
+pub use registry::{Labels, Metric, MetricKind, Registry};
