@@ -9,4 +9,4 @@ mod registry;
 pub use cameras::CameraMetrics;
 pub use loader::LoaderMetrics;
 pub use pool::{PoolMetrics, UNKNOWN_MODEL};
-pub use registry::{Labels, Metric, Registry};
+pub use registry::{Labels, Metric, MetricKind, Registry};
