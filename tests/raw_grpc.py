@@ -36,15 +36,16 @@ class RawClient:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def call(self, path: str, message: bytes, headers: dict[str, str]) -> int:
-        """Sends a unary call; the number of the status that the server answers."""
+    def call(self, path: str, message: bytes, headers: dict[str, str], half_close: bool = True) -> int:
+        """Sends a call of one message; the number of the status that the server answers."""
         fields = {
             ":method": "POST", ":scheme": "http", ":path": path, ":authority": self._authority,
             "te": "trailers", "content-type": "application/grpc", **headers,
         }  # fmt: skip
         block = b"".join(b"\x00" + plain(name) + plain(value) for name, value in fields.items())
         body = struct.pack(">BI", 0, len(message)) + message
-        self._socket.sendall(frame(HEADERS, END_HEADERS, 1, block) + frame(DATA, END_STREAM, 1, body))
+        end = END_STREAM if half_close else 0
+        self._socket.sendall(frame(HEADERS, END_HEADERS, 1, block) + frame(DATA, end, 1, body))
         while True:
             kind, flags, stream, payload = self._receive()
             status = find_status(payload) if (kind, stream) == (HEADERS, 1) else None
