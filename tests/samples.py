@@ -48,9 +48,14 @@ def truncated_png() -> bytes:
     return whole[: len(whole) * 2 // 3]
 
 
-def huge_png_header(side: int = 60_000) -> bytes:
-    """A PNG of a few bytes which says that it has side x side pixels."""
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+def huge_png_header() -> bytes:
+    """A PNG of a few bytes which says that it has 60,000 x 60,000 pixels."""
+    return png_header(60_000, 60_000)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of a few bytes which says that it has so many pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
