@@ -80,6 +80,14 @@ struct TensorJson<'a> {
     data: Vec<Element>,
 }
 
+#[derive(Serialize)]
+struct BoxJson {
+    x_min: f32,
+    y_min: f32,
+    x_max: f32,
+    y_max: f32,
+}
+
 /// As `framegate.v1.Error`: `code` is the number of the gRPC code.
 #[derive(Serialize)]
 struct ErrorJson {
