@@ -62,6 +62,9 @@ CASES = [
     Case("truncated JPEG", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", "frames:truncated.jpg"),
     Case("truncated JPEG inline", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.truncated_jpeg),
     Case("truncated PNG", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.truncated_png),
+    Case("truncated WebP", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.truncated_webp),
+    Case("damaged lossless WebP", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.damaged_webp),
+    Case("animated WebP", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.animated_webp),
     Case("text named .jpg", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", "frames:text.jpg"),
     Case("empty object", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", "frames:empty.jpg"),
     Case("60000x60000 PNG header", "OUT_OF_RANGE", "IMAGE_TOO_LARGE", "frames:huge.png"),
@@ -71,6 +74,8 @@ CASES = [
         "too many pixels", "OUT_OF_RANGE", "IMAGE_TOO_LARGE", data=lambda: samples.png_header(16_000, 16_000)
     ),
     Case("60000x60000 JPEG header", "OUT_OF_RANGE", "IMAGE_TOO_LARGE", "frames:huge.jpg"),
+    Case("16384x16384 WebP header", "OUT_OF_RANGE", "IMAGE_TOO_LARGE", data=samples.huge_webp_header),
+    Case("60000x60000 WebP canvas", "OUT_OF_RANGE", "IMAGE_TOO_LARGE", data=samples.huge_webp_canvas),
     Case("object above the limit", "OUT_OF_RANGE", "OBJECT_TOO_LARGE", "frames:large.jpg"),
     Case(
         "region outside the frame",

@@ -45,6 +45,11 @@ def test_refused(gateway: Gateway, holds: Holds, case: Case, door: str) -> None:
     assert gateway.answers("classifier", "OK") == good_before + 1
 
 
+def test_an_animated_webp_is_refused_with_the_reason(gateway: Gateway) -> None:
+    refusal = gateway.refused(data=samples.animated_webp(), models=("classifier",))
+    assert "animated WebP" in refusal.message, refusal
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_bad_requests_are_refused_before_the_queue(gateway: Gateway, holds: Holds, door: str) -> None:
     missing_frame = api.frames.PredictRequest(models=["classifier"])

@@ -84,6 +84,19 @@ fn an_extended_file_is_the_same_image() {
 }
 
 #[test]
+fn a_file_cut_behind_its_image_is_not_whole_either() {
+    let header = extended(0, 24, 16);
+    let chunks: [(&[u8; 4], &[u8]); 3] =
+        [(b"VP8X", &header), (b"VP8 ", lossy_chunk()), (b"EXIF", b"where and when")];
+    let whole = file(&chunks);
+    assert!(decoded(&whole).is_ok());
+    for length in 0..whole.len() {
+        let cut = decoded(&whole[..length]);
+        assert_eq!(cut, Err(ErrorCode::FrameUndecodable), "{length} of {}", whole.len());
+    }
+}
+
+#[test]
 fn the_canvas_and_the_pixels_must_be_of_one_size() {
     for (width, height) in [(25, 16), (24, 17), (1, 1)] {
         let header = extended(0, width, height);
