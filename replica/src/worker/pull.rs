@@ -104,8 +104,7 @@ impl Worker {
         };
         let loader = self.spec.loader.clone();
         self.loads.spawn(async move {
-            let wanted = move || !job.has_departed();
-            (id, loader.load(&frame, &geometry, wanted).await)
+            (id, loader.load(&frame, &geometry, job).await)
         });
     }
 
