@@ -120,6 +120,31 @@ pub const REPLICAS: Metric = Metric { name: "framegate_replicas", help: "Replica
 pub const FRAME_LOADS: Metric =
     Metric { name: "framegate_frame_loads_total", help: "Frames loaded for an entry" };
 
+/// Labelled by `bucket` and `result`: `OK`, the reason of the error, or `DEPARTED` where it was given
+/// up because nobody waited for it any more.
+pub const BUCKET_FETCHES: Metric = Metric {
+    name: "framegate_bucket_fetches_total",
+    help: "Objects fetched over a network, by how that ended",
+};
+
+/// Labelled by `bucket`.
+pub const BUCKET_RETRIES: Metric = Metric {
+    name: "framegate_bucket_retries_total",
+    help: "Tries to fetch an object after a failed one",
+};
+
+/// Labelled by `bucket`.
+pub const BUCKET_BYTES: Metric = Metric {
+    name: "framegate_bucket_fetched_bytes_total",
+    help: "Bytes of objects that came over a network, those of failed tries included",
+};
+
+/// Labelled by `bucket`.
+pub const BUCKET_FETCH_SECONDS: Metric = Metric {
+    name: "framegate_bucket_fetch_seconds",
+    help: "Time of fetching an object over a network, with all its tries",
+};
+
 /// Without labels.
 pub const FRAME_EVICTIONS: Metric = Metric {
     name: "framegate_frame_evictions_total",
