@@ -33,6 +33,9 @@ macro_rules! error_codes {
 error_codes! {
     /// The request itself breaks the API's rules.
     InvalidRequest => "INVALID_REQUEST", InvalidArgument, "the request is not valid";
+    /// A message of a call has more bytes than `limits.message_bytes`.
+    MessageTooLarge => "MESSAGE_TOO_LARGE", OutOfRange,
+        "the message has more bytes than the limit allows; refer to the frame instead of sending it";
     /// A model that the policy does not have.
     UnknownModel => "UNKNOWN_MODEL", NotFound,
         "the policy has no such model; ListPools names those it has";
@@ -52,12 +55,15 @@ error_codes! {
         "the image is wider, higher or has more pixels than the limits allow";
     /// Not an image, of an unknown format, or damaged.
     FrameUndecodable => "FRAME_UNDECODABLE", InvalidArgument,
-        "the frame cannot be decoded; it must be a whole JPEG or PNG image";
+        "the frame cannot be decoded; it must be a whole JPEG, PNG or WebP image";
     /// The region does not lie within the frame.
     RegionOutsideFrame => "REGION_OUTSIDE_FRAME", InvalidArgument,
         "the region is empty or does not lie within the frame";
     /// The pool's queue, or the ingest's share of it, is full.
     QueueFull => "QUEUE_FULL", ResourceExhausted, "the model's queue is full; try again later";
+    /// As many watches are open as the gateway allows.
+    TooManyWatches => "TOO_MANY_WATCHES", ResourceExhausted,
+        "as many watches are open as the gateway allows; close one or try again later";
     /// The call's deadline passed.
     DeadlineExceeded => "DEADLINE_EXCEEDED", DeadlineExceeded, "the deadline passed before a result";
     /// The frame grew older than `max_frame_age`.

@@ -40,7 +40,11 @@ impl Clip {
     /// Writes the frames of `path` into the bucket, or finds them there: what is the same under
     /// the same settings has the same folder, and a folder that is there is whole. Several
     /// processes may do this at once. `quality` is ffmpeg's `-q:v`.
-    pub(super) async fn prepare(path: &Path, store: &ClipStore, quality: u8) -> anyhow::Result<Self> {
+    pub(super) async fn prepare(
+        path: &Path,
+        store: &ClipStore,
+        quality: u8,
+    ) -> anyhow::Result<Self> {
         let source = Source::find(path)?;
         let fps = source.frame_rate().await?;
         let folder = format!("{CLIPS}/{}", source.name(path, quality).await?);

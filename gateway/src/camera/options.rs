@@ -1,6 +1,9 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum, builder::{OsStringValueParser, TypedValueParser}};
+use clap::{
+    Args, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use framegate_replica::frame::{S3Location, S3Options};
 
 /// What `framegate camera` plays, where to and how fast.

@@ -90,7 +90,8 @@ impl ClipStore {
             Self::S3(bucket) => {
                 let names = names_of(staged.folder())?;
                 let list = serde_json::to_vec(&names)?;
-                let writes = names.into_iter().map(|name| upload(bucket, staged.folder(), clip, name));
+                let writes =
+                    names.into_iter().map(|name| upload(bucket, staged.folder(), clip, name));
                 stream::iter(writes)
                     .buffer_unordered(CONCURRENT_WRITES)
                     .try_collect::<()>()
@@ -101,12 +102,7 @@ impl ClipStore {
     }
 }
 
-async fn upload(
-    bucket: &S3Bucket,
-    folder: &Path,
-    clip: &str,
-    name: String,
-) -> anyhow::Result<()> {
+async fn upload(bucket: &S3Bucket, folder: &Path, clip: &str, name: String) -> anyhow::Result<()> {
     let path = folder.join(&name);
     let frame = tokio::fs::read(&path).await;
     let frame = frame.with_context(|| format!("cannot read {}", path.display()))?;

@@ -38,8 +38,7 @@ fn describe(policy: &Policy) -> String {
         line(&mut text, format_args!("ingest {topics} of {}: {models}", ingest.brokers));
     }
     for sink in &policy.sinks {
-        let policy::Sink::Jsonl { path, .. } = sink;
-        line(&mut text, format_args!("sink jsonl: {}", path.display()));
+        line(&mut text, format_args!("sink {}", describe_sink(sink)));
     }
     text
 }
@@ -56,6 +55,13 @@ fn describe_model(model: &Model) -> String {
         "{backend}; replicas {} to {}; batches of at most {} after at most {:?}",
         scaling.min_replicas, scaling.max_replicas, model.max_batch_size, model.batch_wait_timeout
     )
+}
+
+fn describe_sink(sink: &policy::Sink) -> String {
+    match sink {
+        policy::Sink::Jsonl(jsonl) => format!("jsonl: {}", jsonl.path.display()),
+        policy::Sink::Kafka(kafka) => format!("kafka: {} of {}", kafka.topic, kafka.brokers),
+    }
 }
 
 fn line(text: &mut String, content: std::fmt::Arguments) {

@@ -10,7 +10,7 @@ use super::options::Options;
 use crate::{
     camera,
     embedded_broker::EmbeddedBroker,
-    policy::{self, Bucket, Policy, Sink},
+    policy::{self, Bucket, JsonlSink, Policy, Sink},
 };
 
 /// What the demo plays on: its broker, its bucket, and the files of the run.
@@ -45,17 +45,16 @@ impl Stage {
     /// When the policy is refused or lacks a bucket or the drop log, or the broker cannot start.
     pub fn set(options: &Options) -> anyhow::Result<(Self, Policy)> {
         let mut policy = policy::load(&options.config)?;
-        let Some(Sink::Jsonl { path: results, drops: Some(drops) }) = policy.sinks.first().cloned()
+        let Some(Sink::Jsonl(JsonlSink { path: results, drops: Some(drops), .. })) =
+            policy.sinks.first().cloned()
         else {
             bail!("{}: the demo needs a jsonl sink with drops", options.config.display());
         };
-        let folder = |bucket: &Bucket| {
-            Some((bucket.name.clone(), bucket.place.folder()?.to_owned()))
-        };
-        let (bucket_name, bucket) =
-            policy.buckets.iter().find_map(folder).with_context(|| {
-                format!("{}: the demo needs a folder to put frames into", options.config.display())
-            })?;
+        let folder =
+            |bucket: &Bucket| Some((bucket.name.clone(), bucket.place.folder()?.to_owned()));
+        let (bucket_name, bucket) = policy.buckets.iter().find_map(folder).with_context(|| {
+            format!("{}: the demo needs a folder to put frames into", options.config.display())
+        })?;
         let dead_letter_topic = policy.ingest.iter().find_map(|ingest| ingest.dead_letter.clone());
         let mut topics: Vec<String> =
             (1..=options.cameras).map(|number| format!("{TOPIC_PREFIX}{number}")).collect();
@@ -63,6 +62,11 @@ impl Stage {
         let broker = EmbeddedBroker::start(&topics, 1)?;
         for ingest in &mut policy.ingest {
             ingest.brokers = broker.bootstrap_servers().to_owned();
+        }
+        for sink in &mut policy.sinks {
+            if let Sink::Kafka(sink) = sink {
+                sink.brokers = broker.bootstrap_servers().to_owned();
+            }
         }
         let in_folder = |name: &str| options.folder.join(name);
         let stage = Self {

@@ -7,9 +7,8 @@ use super::{Registry, names};
 /// Registers the metrics of fetching from a bucket, and counts what it is told there.
 pub fn bucket_observer(registry: &Registry, bucket: &str) -> FetchObserver {
     let labels = &[("bucket", bucket)];
-    let result = |result| {
-        registry.counter(names::BUCKET_FETCHES, &[("bucket", bucket), ("result", result)])
-    };
+    let result =
+        |result| registry.counter(names::BUCKET_FETCHES, &[("bucket", bucket), ("result", result)]);
     let results = FETCH_RESULTS.map(result);
     let retries = registry.counter(names::BUCKET_RETRIES, labels);
     let bytes = registry.counter(names::BUCKET_BYTES, labels);

@@ -146,6 +146,16 @@ pub const BUCKET_FETCH_SECONDS: Metric = Metric {
 };
 
 /// Without labels.
+pub const CAMERAS: Metric =
+    Metric { name: "framegate_cameras", help: "Cameras that are counted; at most 10000" };
+
+/// Without labels.
+pub const UNCOUNTED_CAMERA_FRAMES: Metric = Metric {
+    name: "framegate_uncounted_camera_frames_total",
+    help: "Frames counted under no camera, because no more cameras are counted",
+};
+
+/// Without labels.
 pub const FRAME_EVICTIONS: Metric = Metric {
     name: "framegate_frame_evictions_total",
     help: "Decoded frames that were dropped to make room for others",
@@ -154,3 +164,9 @@ pub const FRAME_EVICTIONS: Metric = Metric {
 /// Labelled by `kind`: `pinned` by a load, or `cached` for the other models of a request.
 pub const FRAME_BYTES: Metric =
     Metric { name: "framegate_frame_bytes", help: "Bytes of decoded frames in memory" };
+
+/// Without labels.
+pub const TASKS: Metric = Metric {
+    name: "framegate_tasks",
+    help: "Tasks of the runtime that have not ended: connections, calls and the gateway's own",
+};

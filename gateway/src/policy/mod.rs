@@ -40,7 +40,7 @@ pub use limits::Limits;
 pub use model::{Backend, Model};
 pub use record::{RecordMap, Selector};
 pub use server::Server;
-pub use sink::Sink;
+pub use sink::{Compression, Fsync, JsonlSink, KafkaSink, Rotation, Sink};
 
 use checks::Checks;
 use paths::Base;

@@ -207,6 +207,7 @@ pub(super) struct RawRetries {
 #[serde(rename_all = "snake_case")]
 pub(super) enum RawSink {
     Jsonl(RawJsonl),
+    Kafka(RawKafkaSink),
 }
 
 #[derive(Debug, Deserialize)]
@@ -214,6 +215,49 @@ pub(super) enum RawSink {
 pub(super) struct RawJsonl {
     pub path: Text,
     pub drops: Option<Text>,
+    pub rotate: Option<Spanned<RawRotate>>,
+    pub fsync: Option<RawFsync>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRotate {
+    pub size: Option<Text>,
+    pub interval: Option<Text>,
+    pub keep: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawFsync {
+    #[default]
+    Never,
+    Batch,
+    Every(Text),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawKafkaSink {
+    pub brokers: Text,
+    pub topic: Text,
+    pub drops: Option<Text>,
+    pub compression: Option<RawCompression>,
+    pub linger: Option<Text>,
+    pub message_timeout: Option<Text>,
+    pub max_message_bytes: Option<Text>,
+    pub max_queued_messages: Option<Text>,
+    pub max_queued_bytes: Option<Text>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawCompression {
+    #[default]
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
 }
 
 /// A mapping from names to `V`, in file order. Repeated names are refused by the reader.

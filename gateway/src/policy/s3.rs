@@ -113,10 +113,14 @@ fn virtual_hosted_style(raw: &RawBucket, checks: &mut Checks) -> bool {
 
 fn credentials(raw: &RawBucket, base: &Base, checks: &mut Checks) -> S3Credentials {
     let written = raw.credentials.as_ref().map(|credentials| &credentials.value);
-    if let (Some(profile), None | Some(RawCredentials::Environment | RawCredentials::Instance | RawCredentials::Anonymous)) =
-        (&raw.profile, written)
+    if let (
+        Some(profile),
+        None
+        | Some(RawCredentials::Environment | RawCredentials::Instance | RawCredentials::Anonymous),
+    ) = (&raw.profile, written)
     {
-        checks.wrong(profile, "only with `credentials: { file: PATH }`; write that, or remove this");
+        checks
+            .wrong(profile, "only with `credentials: { file: PATH }`; write that, or remove this");
     }
     match written {
         None | Some(RawCredentials::Environment) => S3Credentials::Environment,
@@ -135,7 +139,8 @@ fn timeouts(raw: &RawBucket, checks: &mut Checks) -> (Duration, Duration) {
     let connect = checks.value(&raw.connect_timeout, &DURATION, SECOND.min(timeout), MS..=MINUTE);
     if connect > timeout {
         let (connect, timeout) = (show_duration(connect), show_duration(timeout));
-        let reason = format!("connect_timeout ({connect}) may not be longer than timeout ({timeout})");
+        let reason =
+            format!("connect_timeout ({connect}) may not be longer than timeout ({timeout})");
         checks.wrong_together(&[raw.connect_timeout.as_ref(), raw.timeout.as_ref()], reason);
     }
     (timeout, connect)

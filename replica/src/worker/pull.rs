@@ -103,9 +103,7 @@ impl Worker {
             return;
         };
         let loader = self.spec.loader.clone();
-        self.loads.spawn(async move {
-            (id, loader.load(&frame, &geometry, job).await)
-        });
+        self.loads.spawn(async move { (id, loader.load(&frame, &geometry, job).await) });
     }
 
     fn loaded(&mut self, id: EntryId, result: Result<Option<Loaded>, ServeError>) {

@@ -63,10 +63,22 @@ fn places_and_endpoints_are_checked() {
     assert_refused_beside(
         MODEL,
         &[
-            ("buckets: [{ name: a, url: ▸\"s3://cams\" }]", "buckets[0].url: a bucket on S3 needs its `region`"),
-            ("buckets: [{ name: a, url: ▸\"s3:cams\", region: r }]", "buckets[0].url: an S3 URL, such as"),
-            ("buckets: [{ name: a, url: ▸\"s3://C\", region: r }]", "buckets[0].url: a bucket's name of"),
-            ("buckets: [{ name: a, url: ▸\"s3://cams/..\", region: r }]", "buckets[0].url: a prefix of plain"),
+            (
+                "buckets: [{ name: a, url: ▸\"s3://cams\" }]",
+                "buckets[0].url: a bucket on S3 needs its `region`",
+            ),
+            (
+                "buckets: [{ name: a, url: ▸\"s3:cams\", region: r }]",
+                "buckets[0].url: an S3 URL, such as",
+            ),
+            (
+                "buckets: [{ name: a, url: ▸\"s3://C\", region: r }]",
+                "buckets[0].url: a bucket's name of",
+            ),
+            (
+                "buckets: [{ name: a, url: ▸\"s3://cams/..\", region: r }]",
+                "buckets[0].url: a prefix of plain",
+            ),
             (
                 "buckets:\n- { name: a, url: \"s3://cams/\", region: r }\n- { name: b, url: ▸\"s3://cams\", region: s }",
                 "buckets[1].url: the bucket `a` is this place already",
@@ -76,8 +88,14 @@ fn places_and_endpoints_are_checked() {
             ("buckets: [{ name: a, url: \"s3://cams\", endpoint: ▸\"http://h/path\" }]", endpoint),
             ("buckets: [{ name: a, url: \"s3://cams\", endpoint: ▸\"http://h?q\" }]", endpoint),
             ("buckets: [{ name: a, url: \"s3://cams\", endpoint: ▸\"http://h#f\" }]", endpoint),
-            ("buckets: [{ name: a, url: \"s3://cams\", endpoint: ▸\"http://key:secret@h\" }]", endpoint),
-            ("buckets: [{ name: a, url: \"s3://cams\", region: ▸\"\" }]", "buckets[0].region: a region, such as"),
+            (
+                "buckets: [{ name: a, url: \"s3://cams\", endpoint: ▸\"http://key:secret@h\" }]",
+                endpoint,
+            ),
+            (
+                "buckets: [{ name: a, url: \"s3://cams\", region: ▸\"\" }]",
+                "buckets[0].region: a region, such as",
+            ),
             (
                 "buckets: [{ name: a, url: \"s3://cams\", endpoint: \"http://127.0.0.1:9\", virtual_hosted_style: ▸true }]",
                 "buckets[0].virtual_hosted_style: the bucket's name cannot stand before an IP address",

@@ -162,11 +162,8 @@ impl fmt::Debug for S3Bucket {
 
 fn builder(location: &S3Location, options: &S3Options) -> AmazonS3Builder {
     // Tries are made here, where one covers the body too, and all are counted.
-    let once = RetryConfig {
-        max_retries: 0,
-        retry_timeout: options.timeout,
-        ..RetryConfig::default()
-    };
+    let once =
+        RetryConfig { max_retries: 0, retry_timeout: options.timeout, ..RetryConfig::default() };
     let builder = AmazonS3Builder::new()
         .with_bucket_name(&location.bucket)
         .with_region(&options.region)

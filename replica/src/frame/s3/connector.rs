@@ -93,9 +93,8 @@ async fn beginning(body: HttpResponseBody) -> Vec<u8> {
 fn error_code(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-    let plain = |code: &&str| {
-        code.len() <= LONGEST_CODE && code.chars().all(|c| c.is_ascii_alphanumeric())
-    };
+    let plain =
+        |code: &&str| code.len() <= LONGEST_CODE && code.chars().all(|c| c.is_ascii_alphanumeric());
     code.map(|(code, _)| code).filter(plain).unwrap_or_default().to_owned()
 }
 

@@ -44,15 +44,9 @@ const CHAIN: [(&str, AmazonS3ConfigKey); 8] = [
     ("AWS_ROLE_ARN", AmazonS3ConfigKey::RoleArn),
     ("AWS_ROLE_SESSION_NAME", AmazonS3ConfigKey::RoleSessionName),
     ("AWS_ENDPOINT_URL_STS", AmazonS3ConfigKey::StsEndpoint),
-    (
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
-    ),
+    ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", AmazonS3ConfigKey::ContainerCredentialsRelativeUri),
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI", AmazonS3ConfigKey::ContainerCredentialsFullUri),
-    (
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        AmazonS3ConfigKey::ContainerAuthorizationTokenFile,
-    ),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", AmazonS3ConfigKey::ContainerAuthorizationTokenFile),
     ("AWS_METADATA_ENDPOINT", AmazonS3ConfigKey::MetadataEndpoint),
 ];
 
@@ -79,12 +73,12 @@ impl S3Credentials {
                 file.read()?;
                 Ok(builder.with_credentials(Arc::new(file)))
             }
-            Self::Instance => Ok(CHAIN.into_iter().fold(builder, |builder, (name, key)| {
-                match env::var(name) {
+            Self::Instance => {
+                Ok(CHAIN.into_iter().fold(builder, |builder, (name, key)| match env::var(name) {
                     Ok(value) => builder.with_config(key, value),
                     Err(_) => builder,
-                }
-            })),
+                }))
+            }
             Self::Anonymous => Ok(builder.with_skip_signature(true)),
         }
     }
@@ -179,7 +173,10 @@ mod tests {
         assert_eq!(other, ("AK2".into(), "secret2".into(), Some("token".into())));
         for profile in ["half", "none", ""] {
             let reason = of_profile(FILE, profile).unwrap_err();
-            assert!(reason.contains(&format!("[{profile}]")) && !reason.contains("AK3"), "{reason}");
+            assert!(
+                reason.contains(&format!("[{profile}]")) && !reason.contains("AK3"),
+                "{reason}"
+            );
         }
     }
 

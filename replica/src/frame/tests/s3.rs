@@ -159,8 +159,7 @@ fn virtual_hosts_have_the_bucket_s_name() {
         [(false, "https://s3.example.com:1"), (true, "https://cams.s3.example.com:1")]
     {
         let written = Some("https://s3.example.com:1".to_owned());
-        let options =
-            S3Options { endpoint: written, virtual_hosted_style, ..S3Options::default() };
+        let options = S3Options { endpoint: written, virtual_hosted_style, ..S3Options::default() };
         assert_eq!(endpoint(&location, &options).as_deref(), Some(host));
     }
 }
