@@ -11,4 +11,4 @@ pub use bucket::bucket_observer;
 pub use cameras::CameraMetrics;
 pub use loader::LoaderMetrics;
 pub use pool::{PoolMetrics, UNKNOWN_MODEL};
-pub use registry::{Labels, Metric, Registry};
+pub use registry::{Labels, Metric, MetricKind, Registry};

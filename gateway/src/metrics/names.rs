@@ -1,172 +1,94 @@
-//! The name of every metric, with what it counts and its unit.
+//! The name of every metric, with its kind, its labels and what it counts. The comment is its help, in Prometheus and in
+//! docs/metrics.md, so it says all that a user must know.
 
-use super::Metric;
+use super::{Metric, MetricKind};
 
-/// Labelled by `group`.
-pub const INGEST_RECORDS: Metric =
-    Metric { name: "framegate_ingest_records_total", help: "Records taken from the topics" };
+/// Declares each metric once: as a constant, and in `ALL`.
+macro_rules! metrics {
+    ($($(#[doc = $help:literal])+ $id:ident = $kind:ident $name:literal [$($label:literal),*];)+) => {
+        $(
+            $(#[doc = $help])+
+            pub const $id: Metric = Metric {
+                name: $name,
+                kind: MetricKind::$kind,
+                labels: &[$($label),*],
+                help: concat!($($help),+).trim_ascii(),
+            };
+        )+
 
-/// Labelled by `group` and `reason`.
-pub const INGEST_BAD_RECORDS: Metric = Metric {
-    name: "framegate_ingest_bad_records_total",
-    help: "Records that cannot be read; each of their entries is dead-lettered",
-};
+        /// Every metric, in the order of the reference.
+        pub const ALL: &[Metric] = &[$($id),+];
+    };
+}
 
-/// Labelled by `group`.
-pub const INGEST_IN_FLIGHT: Metric = Metric {
-    name: "framegate_ingest_in_flight_records",
-    help: "Records taken and not done; at most max_in_flight",
-};
-
-/// Labelled by `model`, `outcome` (delivered, dropped, dead_lettered) and `reason`.
-pub const INGEST_OUTCOMES: Metric = Metric {
-    name: "framegate_ingest_outcomes_total",
-    help: "Ends of (record, model), each counted once it is acknowledged",
-};
-
-/// Labelled by `reason`, that of the error.
-pub const INGEST_RETRIES: Metric = Metric {
-    name: "framegate_ingest_retries_total",
-    help: "Entries that were queued again after an error",
-};
-
-/// Labelled by `group` and `result` (acknowledged, failed).
-pub const INGEST_COMMITS: Metric = Metric {
-    name: "framegate_ingest_commits_total",
-    help: "Commits of a partition's offset, by what the broker answered",
-};
-
-/// Labelled by `group`.
-pub const INGEST_PARTITIONS: Metric =
-    Metric { name: "framegate_ingest_partitions", help: "Partitions assigned to this gateway" };
-
-/// Labelled by `group`.
-pub const INGEST_PAUSED_PARTITIONS: Metric = Metric {
-    name: "framegate_ingest_paused_partitions",
-    help: "Partitions from which nothing is taken until there is room",
-};
-
-/// Labelled by `group`.
-pub const INGEST_HELD_RECORDS: Metric = Metric {
-    name: "framegate_ingest_held_records",
-    help: "Records handed out by librdkafka while there was no room; about 32 pause the partitions",
-};
-
-/// Labelled by `group`.
-pub const INGEST_LAG_RECORDS: Metric = Metric {
-    name: "framegate_ingest_lag_records",
-    help: "Records in the assigned partitions that were not taken yet",
-};
-
-/// Labelled by `group`.
-pub const INGEST_DELIVERY_SECONDS: Metric = Metric {
-    name: "framegate_ingest_delivery_seconds",
-    help: "Time from an entry's answer until every sink has acknowledged it",
-};
-
-/// Labelled by `model`.
-pub const INGEST_FRAME_AGE_SECONDS: Metric = Metric {
-    name: "framegate_ingest_frame_age_seconds",
-    help: "Time from a frame's capture until its result was delivered",
-};
-
-/// Labelled by `group`.
-pub const INGEST_DEAD_LETTERS: Metric = Metric {
-    name: "framegate_ingest_dead_letters_total",
-    help: "Entries that the dead-letter topic has acknowledged",
-};
-
-/// Labelled by `group`.
-pub const INGEST_DELIVERY_FAILURES: Metric = Metric {
-    name: "framegate_ingest_delivery_failures_total",
-    help: "Failed tries to write to a sink or to the dead-letter topic; each is repeated",
-};
-
-/// Labelled by `model` and `reason`: `OK`, or the reason of the error.
-pub const ANSWERS: Metric =
-    Metric { name: "framegate_answers_total", help: "Entries that ended, by how they ended" };
-
-/// Labelled by `model` and `stage`.
-pub const STAGE: Metric = Metric {
-    name: "framegate_stage_seconds",
-    help: "Time that served entries spent in each stage: queue, fetch, decode, prepare, batch_wait, execute",
-};
-
-/// Labelled by `model`.
-pub const BATCH_SIZE: Metric = Metric {
-    name: "framegate_batch_size",
-    help: "Entries executed together, seen by each served entry",
-};
-
-/// Labelled by `model`.
-pub const QUEUED: Metric =
-    Metric { name: "framegate_queued_requests", help: "Entries that wait in the pool's queue" };
-
-/// Labelled by `model`.
-pub const ONGOING: Metric = Metric {
-    name: "framegate_ongoing_requests",
-    help: "Entries queued or claimed and not finished",
-};
-
-/// Labelled by `model`.
-pub const DESIRED_REPLICAS: Metric =
-    Metric { name: "framegate_desired_replicas", help: "Replicas that the autoscaler wants" };
-
-/// Labelled by `model` and `state`.
-pub const REPLICAS: Metric = Metric { name: "framegate_replicas", help: "Replicas in each state" };
-
-/// Labelled by `kind`: `decoded` (reloads included), `reloaded` after an eviction, or `shared` with
-/// another model of the request.
-pub const FRAME_LOADS: Metric =
-    Metric { name: "framegate_frame_loads_total", help: "Frames loaded for an entry" };
-
-/// Labelled by `bucket` and `result`: `OK`, the reason of the error, or `DEPARTED` where it was given
-/// up because nobody waited for it any more.
-pub const BUCKET_FETCHES: Metric = Metric {
-    name: "framegate_bucket_fetches_total",
-    help: "Objects fetched over a network, by how that ended",
-};
-
-/// Labelled by `bucket`.
-pub const BUCKET_RETRIES: Metric = Metric {
-    name: "framegate_bucket_retries_total",
-    help: "Tries to fetch an object after a failed one",
-};
-
-/// Labelled by `bucket`.
-pub const BUCKET_BYTES: Metric = Metric {
-    name: "framegate_bucket_fetched_bytes_total",
-    help: "Bytes of objects that came over a network, those of failed tries included",
-};
-
-/// Labelled by `bucket`.
-pub const BUCKET_FETCH_SECONDS: Metric = Metric {
-    name: "framegate_bucket_fetch_seconds",
-    help: "Time of fetching an object over a network, with all its tries",
-};
-
-/// Without labels.
-pub const CAMERAS: Metric =
-    Metric { name: "framegate_cameras", help: "Cameras that are counted; at most 10000" };
-
-/// Without labels.
-pub const UNCOUNTED_CAMERA_FRAMES: Metric = Metric {
-    name: "framegate_uncounted_camera_frames_total",
-    help: "Frames counted under no camera, because no more cameras are counted",
-};
-
-/// Without labels.
-pub const FRAME_EVICTIONS: Metric = Metric {
-    name: "framegate_frame_evictions_total",
-    help: "Decoded frames that were dropped to make room for others",
-};
-
-/// Labelled by `kind`: `pinned` by a load, or `cached` for the other models of a request.
-pub const FRAME_BYTES: Metric =
-    Metric { name: "framegate_frame_bytes", help: "Bytes of decoded frames in memory" };
-
-/// Without labels.
-pub const TASKS: Metric = Metric {
-    name: "framegate_tasks",
-    help: "Tasks of the runtime that have not ended: connections, calls and the gateway's own",
-};
+metrics! {
+    /// Records taken from the topics
+    INGEST_RECORDS = Counter "framegate_ingest_records_total" ["group"];
+    /// Records that cannot be read; each of their entries is dead-lettered
+    INGEST_BAD_RECORDS = Counter "framegate_ingest_bad_records_total" ["group", "reason"];
+    /// Records taken and not done; at most max_in_flight
+    INGEST_IN_FLIGHT = Gauge "framegate_ingest_in_flight_records" ["group"];
+    /// Ends of (record, model), each counted once it is acknowledged; outcome is delivered,
+    /// dropped or dead_lettered
+    INGEST_OUTCOMES = Counter "framegate_ingest_outcomes_total" ["model", "outcome", "reason"];
+    /// Entries that were queued again after an error, by the error's reason
+    INGEST_RETRIES = Counter "framegate_ingest_retries_total" ["reason"];
+    /// Commits of a partition's offset; result is what the broker answered, acknowledged or
+    /// failed
+    INGEST_COMMITS = Counter "framegate_ingest_commits_total" ["group", "result"];
+    /// Partitions assigned to this gateway
+    INGEST_PARTITIONS = Gauge "framegate_ingest_partitions" ["group"];
+    /// Partitions from which nothing is taken until there is room
+    INGEST_PAUSED_PARTITIONS = Gauge "framegate_ingest_paused_partitions" ["group"];
+    /// Records handed out by librdkafka while there was no room; about 32 pause the partitions
+    INGEST_HELD_RECORDS = Gauge "framegate_ingest_held_records" ["group"];
+    /// Records in the assigned partitions that were not taken yet
+    INGEST_LAG_RECORDS = Gauge "framegate_ingest_lag_records" ["group"];
+    /// Time from an entry's answer until every sink has acknowledged it
+    INGEST_DELIVERY_SECONDS = Seconds "framegate_ingest_delivery_seconds" ["group"];
+    /// Time from a frame's capture until its result was delivered
+    INGEST_FRAME_AGE_SECONDS = Seconds "framegate_ingest_frame_age_seconds" ["model"];
+    /// Entries that the dead-letter topic has acknowledged
+    INGEST_DEAD_LETTERS = Counter "framegate_ingest_dead_letters_total" ["group"];
+    /// Failed tries to write to a sink or to the dead-letter topic; each is repeated
+    INGEST_DELIVERY_FAILURES = Counter "framegate_ingest_delivery_failures_total" ["group"];
+    /// Entries that ended; reason is OK, or that of the error. Requests for unknown models have
+    /// the model `-`
+    ANSWERS = Counter "framegate_answers_total" ["model", "reason"];
+    /// Time that served entries spent in each stage: queue, fetch, decode, prepare, batch_wait,
+    /// execute
+    STAGE = Seconds "framegate_stage_seconds" ["model", "stage"];
+    /// Entries executed together, seen by each served entry
+    BATCH_SIZE = Sizes "framegate_batch_size" ["model"];
+    /// Entries that wait in the pool's queue
+    QUEUED = Gauge "framegate_queued_requests" ["model"];
+    /// Entries queued or claimed and not finished
+    ONGOING = Gauge "framegate_ongoing_requests" ["model"];
+    /// Replicas that the autoscaler wants
+    DESIRED_REPLICAS = Gauge "framegate_desired_replicas" ["model"];
+    /// Replicas in each state: starting, running, draining, failed
+    REPLICAS = Gauge "framegate_replicas" ["model", "state"];
+    /// Frames loaded for an entry; kind is decoded (reloads included), reloaded after an
+    /// eviction, or shared with another model of the request
+    FRAME_LOADS = Counter "framegate_frame_loads_total" ["kind"];
+    /// Cameras that are counted; at most 10000
+    CAMERAS = Gauge "framegate_cameras" [];
+    /// Frames counted under no camera, because no more cameras are counted
+    UNCOUNTED_CAMERA_FRAMES = Counter "framegate_uncounted_camera_frames_total" [];
+    /// Objects fetched over a network; result is OK, the reason of the error, or DEPARTED where
+    /// nobody waited for it any more
+    BUCKET_FETCHES = Counter "framegate_bucket_fetches_total" ["bucket", "result"];
+    /// Tries to fetch an object after a failed one
+    BUCKET_RETRIES = Counter "framegate_bucket_retries_total" ["bucket"];
+    /// Bytes of objects that came over a network, those of failed tries included
+    BUCKET_BYTES = Counter "framegate_bucket_fetched_bytes_total" ["bucket"];
+    /// Time of fetching an object over a network, with all its tries
+    BUCKET_FETCH_SECONDS = Seconds "framegate_bucket_fetch_seconds" ["bucket"];
+    /// Decoded frames that were dropped to make room for others
+    FRAME_EVICTIONS = Counter "framegate_frame_evictions_total" [];
+    /// Bytes of decoded frames in memory; kind is pinned by a load, or cached for the other
+    /// models of a request
+    FRAME_BYTES = Gauge "framegate_frame_bytes" ["kind"];
+    /// Tasks of the runtime that have not ended: connections, calls and the gateway's own
+    TASKS = Gauge "framegate_tasks" [];
+}

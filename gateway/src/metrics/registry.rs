@@ -16,13 +16,30 @@ pub struct Registry {
     board: Arc<Board>,
 }
 
-/// A metric's name and what it counts, with its unit.
+/// What is known of a metric before it is registered.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     /// Its name in Prometheus.
     pub name: &'static str,
-    /// One line of help.
+    /// How it counts.
+    pub kind: MetricKind,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// One line of help: what it counts.
     pub help: &'static str,
+}
+
+/// How a metric counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only ever grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A histogram of times in seconds.
+    Seconds,
+    /// A histogram of batch sizes in entries.
+    Sizes,
 }
 
 /// Label names and values of one handle.
@@ -45,12 +62,12 @@ impl Registry {
     /// # Errors
     /// Only if the histogram bounds were empty, which they are not.
     pub fn new() -> Result<Self, BuildError> {
-        let batch_size = Matcher::Full(names::BATCH_SIZE.name.to_owned());
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(SECONDS)?
-            .set_buckets_for_metric(batch_size, SIZES)?
-            .build_recorder();
-        Ok(Self { recorder: Arc::new(recorder), board: Arc::default() })
+        let mut builder = PrometheusBuilder::new().set_buckets(SECONDS)?;
+        for metric in names::ALL.iter().filter(|metric| metric.kind == MetricKind::Sizes) {
+            let name = Matcher::Full(metric.name.to_owned());
+            builder = builder.set_buckets_for_metric(name, SIZES)?;
+        }
+        Ok(Self { recorder: Arc::new(builder.build_recorder()), board: Arc::default() })
     }
 
     /// Where the same is counted for operators.
@@ -60,18 +77,21 @@ impl Registry {
 
     /// A counter; the same name and labels give the same counter.
     pub fn counter(&self, metric: Metric, labels: Labels) -> Counter {
+        check(metric, &[MetricKind::Counter], labels);
         self.recorder.describe_counter(KeyName::from(metric.name), None, metric.help.into());
         self.recorder.register_counter(&key(metric, labels), &METADATA)
     }
 
     /// A gauge; the same name and labels give the same gauge.
     pub fn gauge(&self, metric: Metric, labels: Labels) -> Gauge {
+        check(metric, &[MetricKind::Gauge], labels);
         self.recorder.describe_gauge(KeyName::from(metric.name), None, metric.help.into());
         self.recorder.register_gauge(&key(metric, labels), &METADATA)
     }
 
     /// A histogram of seconds, or of batch sizes; the same name and labels give the same histogram.
     pub fn histogram(&self, metric: Metric, labels: Labels) -> Histogram {
+        check(metric, &[MetricKind::Seconds, MetricKind::Sizes], labels);
         self.recorder.describe_histogram(KeyName::from(metric.name), None, metric.help.into());
         self.recorder.register_histogram(&key(metric, labels), &METADATA)
     }
@@ -89,6 +109,15 @@ impl Registry {
 
     fn handle(&self) -> PrometheusHandle {
         self.recorder.handle()
+    }
+}
+
+/// Tests fail where a metric is registered as something else than the reference says.
+fn check(metric: Metric, kinds: &[MetricKind], labels: Labels) {
+    if cfg!(any(test, debug_assertions)) {
+        assert!(kinds.contains(&metric.kind), "{} is no {kinds:?}", metric.name);
+        let given: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
+        assert_eq!(given, metric.labels, "the labels of {}", metric.name);
     }
 }
 
