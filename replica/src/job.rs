@@ -96,6 +96,19 @@ mod tests {
 
     use super::*;
 
+    #[tokio::test]
+    async fn a_departure_is_heard_before_and_after() {
+        let job = FrameJob::new(None, ErrorCode::FrameTooOld, Box::new(|_| {}));
+        let waiter = job.clone();
+        let waiting = tokio::spawn(async move { waiter.departed().await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished() && job.is_wanted());
+        job.removed(Removal::Cancelled);
+        waiting.await.expect("it hears of the departure");
+        job.departed().await;
+        assert!(!job.is_wanted());
+    }
+
     #[test]
     fn only_the_first_answer_counts() {
         let (sender, answers) = mpsc::channel();
