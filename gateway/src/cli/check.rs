@@ -28,7 +28,7 @@ pub fn run(options: &Options) -> ExitCode {
 fn describe(policy: &Policy) -> String {
     let mut text = format!("valid: grpc={} http={}\n", policy.server.grpc, policy.server.http);
     for bucket in &policy.buckets {
-        line(&mut text, format_args!("bucket {}: {}", bucket.name, bucket.root.display()));
+        line(&mut text, format_args!("bucket {}: {}", bucket.name, bucket.place));
     }
     for model in &policy.models {
         line(&mut text, format_args!("model {}: {}", model.name, describe_model(model)));

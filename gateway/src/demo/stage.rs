@@ -27,7 +27,8 @@ pub struct Stage {
     pub drops: PathBuf,
     /// The summary.
     pub summary: PathBuf,
-    bucket: Bucket,
+    bucket_name: String,
+    bucket: PathBuf,
 }
 
 /// Every so often the cameras speed up, for a moment and by a factor, so that replicas come and go.
@@ -49,9 +50,10 @@ impl Stage {
         else {
             bail!("{}: the demo needs a jsonl sink with drops", options.config.display());
         };
-        let bucket = policy.buckets.first().cloned();
-        let bucket = bucket.with_context(|| {
-            format!("{}: the demo needs a bucket to put frames into", options.config.display())
+        let folder =
+            |bucket: &Bucket| Some((bucket.name.clone(), bucket.place.folder()?.to_owned()));
+        let (bucket_name, bucket) = policy.buckets.iter().find_map(folder).with_context(|| {
+            format!("{}: the demo needs a folder to put frames into", options.config.display())
         })?;
         let dead_letter_topic = policy.ingest.iter().find_map(|ingest| ingest.dead_letter.clone());
         let mut topics: Vec<String> =
@@ -74,6 +76,7 @@ impl Stage {
             results,
             drops,
             summary: in_folder("summary.json"),
+            bucket_name,
             bucket,
         };
         stage.clear(&options.folder)?;
@@ -97,8 +100,9 @@ impl Stage {
     pub fn cameras(&self, options: &Options) -> camera::Options {
         camera::Options {
             clips: options.clips.clone(),
-            bucket: self.bucket.root.clone(),
-            bucket_name: self.bucket.name.clone(),
+            bucket: self.bucket.clone().into(),
+            s3: camera::S3Target::default(),
+            bucket_name: self.bucket_name.clone(),
             brokers: self.broker.bootstrap_servers().to_owned(),
             topic_prefix: TOPIC_PREFIX.to_owned(),
             cameras: options.cameras,

@@ -70,7 +70,7 @@ impl Gateway {
         let loader = build::loader(&policy);
         let pools = build::pools(&policy, &loader, &registry)?;
         let unknown = PoolMetrics::new(&registry, UNKNOWN_MODEL);
-        let buckets = build::buckets(&policy)?;
+        let buckets = build::buckets(&policy, &registry)?;
         let admission =
             Admission::new(pools, buckets, loader.clone(), unknown, registry.board().clone());
         let admission = Arc::new(admission);

@@ -75,6 +75,15 @@ metrics! {
     CAMERAS = Gauge "framegate_cameras" [];
     /// Frames counted under no camera, because no more cameras are counted
     UNCOUNTED_CAMERA_FRAMES = Counter "framegate_uncounted_camera_frames_total" [];
+    /// Objects fetched over a network; result is OK, the reason of the error, or DEPARTED where
+    /// nobody waited for it any more
+    BUCKET_FETCHES = Counter "framegate_bucket_fetches_total" ["bucket", "result"];
+    /// Tries to fetch an object after a failed one
+    BUCKET_RETRIES = Counter "framegate_bucket_retries_total" ["bucket"];
+    /// Bytes of objects that came over a network, those of failed tries included
+    BUCKET_BYTES = Counter "framegate_bucket_fetched_bytes_total" ["bucket"];
+    /// Time of fetching an object over a network, with all its tries
+    BUCKET_FETCH_SECONDS = Seconds "framegate_bucket_fetch_seconds" ["bucket"];
     /// Decoded frames that were dropped to make room for others
     FRAME_EVICTIONS = Counter "framegate_frame_evictions_total" [];
     /// Bytes of decoded frames in memory; kind is pinned by a load, or cached for the other

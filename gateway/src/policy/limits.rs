@@ -26,6 +26,8 @@ pub struct Limits {
     pub image_pixels: u64,
     /// One gRPC message, in bytes. Default 20 MiB, 1 KiB to 1 GiB.
     pub message_bytes: usize,
+    /// Objects that are fetched over a network at once; each may hold `object_bytes`. Default 64, 1 to 4,096.
+    pub concurrent_fetches: usize,
     /// Intra-op threads of all local replicas together. Default 2 × cores, 1 to 4,096.
     pub replica_threads: usize,
 }
@@ -45,6 +47,7 @@ impl Limits {
                 1..=4_000_000_000,
             ),
             message_bytes: usize::try_from(message_bytes).unwrap_or(usize::MAX),
+            concurrent_fetches: checks.value(&raw.concurrent_fetches, &whole(), 64, 1..=4096),
             replica_threads: checks.value(
                 &raw.replica_threads,
                 &whole(),

@@ -18,6 +18,7 @@ mod paths;
 mod places;
 mod raw;
 mod record;
+mod s3;
 mod server;
 mod sink;
 mod topics;
@@ -32,7 +33,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 pub use autoscaling::{Autoscaling, Target};
-pub use bucket::Bucket;
+pub use bucket::{Bucket, Place};
 pub use errors::{PolicyErrors, Position, Problem};
 pub use ingest::{Ingest, Retries, Start};
 pub use limits::Limits;

@@ -45,6 +45,7 @@ pub(super) struct RawLimits {
     pub image_pixels: Option<Text>,
     pub message_bytes: Option<Text>,
     pub replica_threads: Option<Text>,
+    pub concurrent_fetches: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +53,24 @@ pub(super) struct RawLimits {
 pub(super) struct RawBucket {
     pub name: Text,
     pub url: Text,
+    pub endpoint: Option<Text>,
+    pub region: Option<Text>,
+    pub virtual_hosted_style: Option<Spanned<bool>>,
+    pub credentials: Option<Spanned<RawCredentials>>,
+    pub profile: Option<Text>,
+    pub timeout: Option<Text>,
+    pub connect_timeout: Option<Text>,
+    pub retries: Option<Spanned<RawRetries>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawCredentials {
+    #[default]
+    Environment,
+    File(Text),
+    Instance,
+    Anonymous,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -29,8 +29,8 @@ fn unknown_keys_are_refused_with_the_nearest() {
             "models.m.autoscaling: unknown key `min`; write one of",
         ),
         (
-            "buckets:\n- { name: a, url: b, ▸region: c }",
-            "buckets[0]: unknown key `region`; write one of `name`, `url`",
+            "buckets:\n- { name: a, url: b, ▸owner: c }",
+            "buckets[0]: unknown key `owner`; write one of `name`, `url`, `endpoint`",
         ),
         ("buckets:\n- ▸nam: a", "buckets[0]: unknown key `nam`; did you mean `name`?"),
         (
