@@ -3,8 +3,9 @@
 
 usage: kafka_producer.py BROKERS FOLDER [--bucket NAME] [--cameras N] [--fps RATE] [--plain]
 
-FOLDER is (a part of) a bucket's folder; its pictures, in order of their names, are dealt out to the topics camera_1 ...
-camera_N. A record is keyed by its camera and holds JSON, or with --plain the reference alone. Needs confluent-kafka.
+FOLDER is a bucket's folder. Its pictures, in the order of their names, are dealt out to the topics
+camera_1 ... camera_N. A record is keyed by its camera and holds JSON, or with --plain the reference
+alone. It needs the package confluent-kafka.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def records(options: argparse.Namespace) -> Iterator[tuple[str, str, bytes]]:
 
 def parse() -> argparse.Namespace:
     """What was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description="Sends references to the frames of a folder to Kafka.")
     parser.add_argument("brokers", help="host:port, separated by commas")
     parser.add_argument("folder", type=Path, help="a bucket's folder")
     parser.add_argument("--bucket", default="frames", help="the bucket's name in the policy")

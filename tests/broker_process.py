@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOST = "from broker import Broker\nwith Broker() as broker:\n    print(broker.address, flush=True)\n    input()"
+HOST = """
+from broker import Broker
+with Broker() as broker:
+    print(broker.address, flush=True)
+    input()
+"""
 
 
 class BrokerProcess:

@@ -1,4 +1,4 @@
-"""The Python client of examples/, generated and installed as its README says, and run in a process of its own."""
+"""The Python client of examples/, generated and installed as its README says, and run on its own."""
 
 import os
 import re

@@ -6,7 +6,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 PARTITIONS = range(4)  # of each topic that the mock cluster makes by itself
-# The mock cluster's answer to a client that asks which versions it speaks follows no Kafka's, so it is not asked.
+# Not asked for: the mock cluster's answer to that question cannot be read by this client.
 SPOKEN = (2, 0)
 
 

@@ -17,7 +17,11 @@ from results import read_lines
 from waiting import wait_until
 
 REFERENCE = "frames:cam1/000123.jpg"
-BEGIN = 'import framegate\nfrom pathlib import Path\nclient = framegate.Client("127.0.0.1:9000", timeout=20)\n'
+BEGIN = """
+import framegate
+from pathlib import Path
+client = framegate.Client("127.0.0.1:9000", timeout=20)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +30,8 @@ def gateway(start_shared_gateway, tmp_path_factory: pytest.TempPathFactory) -> G
     bucket: Path = tmp_path_factory.mktemp("examples")
     (bucket / "cam1").mkdir()
     (bucket / "cam1" / "000123.jpg").write_bytes(samples.jpeg(samples.reference("vtest_050.png")))
-    models = {"detector": onnx("nanodet"), "slow": simulated("300ms", max_queued_requests=1)}
-    return start_shared_gateway(policy(bucket, models))
+    slow = simulated("300ms", max_batch_size=1, max_queued_requests=1)
+    return start_shared_gateway(policy(bucket, {"detector": onnx("nanodet"), "slow": slow}))
 
 
 @pytest.fixture(scope="module")
