@@ -77,7 +77,7 @@ fn jsonl() {
             ("rotate: { size: 1GiB, keep: ▸-1 }", ".rotate.keep: a whole number from 0 to 100000"),
             ("rotate: { ▸sizes: 1GiB }", ".rotate: unknown key `sizes`; did you mean `size`?"),
             ("rotate: ▸hourly", ".rotate: expected a mapping"),
-            ("▸rotation: {}", ": unknown key `rotation`; did you mean `rotate`?"),
+            ("▸rotat: {}", ": unknown key `rotat`; did you mean `rotate`?"),
             ("fsync: ▸always", ".fsync: `always` is not accepted; write one of `never`, `batch`"),
             ("fsync: ▸bach", ".fsync: `bach` is not accepted; did you mean `batch`?"),
             ("fsync: { every: ▸1ms }", ".fsync.every: a duration from 10ms to 1h; got `1ms`"),
