@@ -163,6 +163,7 @@ def test_a_model_scaled_to_zero_serves_unless_it_is_broken(
         assert gateway.predict(frame, models=(model,)).results[0].version
 
 
+@pytest.mark.doors(3)
 def test_health_goes_off_and_its_watches_end_with_the_gateway(start_gateway) -> None:
     gateway = start_gateway(policy(models={"m": simulated("1ms"), "n": simulated("1ms")}))
     watches = [changes(gateway, name) for name in ("", FRAMES, OPERATORS, "m")]
