@@ -10,7 +10,9 @@ from gateway import Gateway
 LIMIT = 30.0
 
 
-def watch(gateway: Gateway, interval: float = 0.1, latest_results: int = 0, timeout: float = LIMIT) -> grpc.Call:
+def watch(
+    gateway: Gateway, interval: float = 0.1, latest_results: int = 0, timeout: float = LIMIT
+) -> grpc.Call:
     """Opens a watch; iterate over it for the responses."""
     request = api.operator.WatchPoolsRequest(latest_results=latest_results)
     request.interval.FromNanoseconds(round(interval * 1e9))

@@ -6,6 +6,7 @@
 
 mod answer;
 mod artifact;
+mod artifact_folder;
 pub mod backend;
 mod cost;
 pub mod frame;
@@ -19,6 +20,7 @@ pub use artifact::{
     Artifact, ArtifactError, Axes, CenterPoints, Channels, Decode, InputSpec, Labels, OffsetFrom,
     SizeRule, Task,
 };
+pub use artifact_folder::ArtifactFolder;
 pub use cost::{BatchCost, Batches};
 pub use job::FrameJob;
 pub use output::{

@@ -12,8 +12,8 @@ use tracing::warn;
 
 /// The cameras that frames came in for, by any door, with counts since the gateway started.
 ///
-/// At most [`MOST`] are counted. Frames of further ones are counted under none until
-/// [`Cameras::tidy`] has made room: it forgets those that have sent nothing for [`IDLE`], whose
+/// At most `MOST` are counted. Frames of further ones are counted under none until
+/// [`Cameras::tidy`] has made room: it forgets those that have sent nothing for `IDLE`, whose
 /// counts begin anew when they come back. A client that makes up cameras thus hides others for
 /// no longer than that, and costs no memory and no search.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use framegate_replica::ReplicaState;
 
 use super::{replicas::ReplicaView, scaling::Decision};
 
-/// A ring of the last [`KEPT`] decisions, in which equal ones that follow one another are one.
+/// A ring of the last `KEPT` decisions, in which equal ones that follow one another are one.
 ///
 /// A decision *equals* the one before it when the same number of replicas is desired, the same
 /// thing bound it, the machine's limit and the replicas starting and running are the same, and the
