@@ -153,6 +153,7 @@ fn submit(
         priority: request.priority,
         origin: request.origin,
         deadline: request.deadline,
+        latest: None,
     };
     match pool.submit(entry, request.expiry) {
         Ok(id) => Some(id),

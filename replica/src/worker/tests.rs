@@ -77,6 +77,7 @@ impl Pool {
             priority: Priority::default(),
             origin: Origin::Interactive,
             deadline: None,
+            latest: None,
         };
         (self.spec.queue.submit(entry).unwrap(), answer)
     }
