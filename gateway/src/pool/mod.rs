@@ -1,9 +1,11 @@
 //! Pools: a model's queue, its replicas, and the autoscaler between them.
 
 mod autoscaler;
+mod look_back;
 mod machine;
 mod replicas;
 pub mod scaling;
+mod shed;
 mod slot;
 
 use std::sync::{
@@ -109,7 +111,8 @@ impl Pool {
     /// Queues an entry. On an error the entry's job is not answered.
     ///
     /// # Errors
-    /// `QueueFull`, `Draining`, `NoReplica`, or the deadline's own error when it has passed.
+    /// `QueueFull`, `Draining`, `NoReplica`, `Superseded`, or the deadline's own error when it has
+    /// passed.
     pub fn submit(
         &self,
         entry: NewEntry<FrameJob>,
@@ -120,6 +123,7 @@ impl Pool {
         }
         self.queue().submit(entry).map_err(|error| match error {
             SubmitError::Full { .. } | SubmitError::IngestShareFull { .. } => self.full(),
+            SubmitError::Superseded => ErrorCode::Superseded.into(),
             SubmitError::Closed => ErrorCode::Draining.into(),
             SubmitError::Expired => expiry.into(),
         })

@@ -22,6 +22,7 @@ fn run(policy: Autoscaling, demand: &[(u64, f64)]) -> Vec<(u32, Bound)> {
         let decision = scaler.decide(Inputs {
             now: start + Duration::from_millis(millis),
             ongoing,
+            shed: 0.0,
             waiting: 0.0,
             cost: Some(Duration::from_millis(50)),
             machine_limit: 8,
@@ -113,9 +114,10 @@ fn no_demand_scales_to_zero_and_any_demand_back() {
 }
 
 #[test]
-fn records_that_wait_upstream_count() {
+fn records_that_wait_upstream_or_were_shed_count() {
     let now = Instant::now();
-    let mut scaler = Scaler::new(policy(), now);
-    let inputs = Inputs { now, ongoing: 4.0, waiting: 8.0, cost: None, machine_limit: 8 };
-    assert_eq!(scaler.decide(inputs).desired, 3);
+    for (shed, waiting) in [(0.0, 8.0), (8.0, 0.0), (3.0, 5.0)] {
+        let inputs = Inputs { now, ongoing: 4.0, shed, waiting, cost: None, machine_limit: 8 };
+        assert_eq!(Scaler::new(policy(), now).decide(inputs).desired, 3);
+    }
 }
