@@ -153,7 +153,7 @@ fn submit(
         priority: request.priority,
         origin: request.origin,
         deadline: request.deadline,
-        latest: None,
+        latest: request.latest,
     };
     match pool.submit(entry, request.expiry) {
         Ok(id) => Some(id),

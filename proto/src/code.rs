@@ -62,6 +62,8 @@ error_codes! {
     DeadlineExceeded => "DEADLINE_EXCEEDED", DeadlineExceeded, "the deadline passed before a result";
     /// The frame grew older than `max_frame_age`.
     FrameTooOld => "FRAME_TOO_OLD", DeadlineExceeded, "the frame is older than max_frame_age";
+    /// A newer frame of the camera took its place; only records of a `latest_only` ingest meet it.
+    Superseded => "SUPERSEDED", Aborted, "a newer frame of the camera took the place of this one";
     /// The client went away.
     Cancelled => "CANCELLED", Cancelled, "the request was cancelled";
     /// The gateway is stopping.

@@ -141,6 +141,7 @@ fn frame_request(
         origin: Origin::Interactive,
         deadline,
         expiry: ErrorCode::DeadlineExceeded,
+        latest: None,
     })
 }
 

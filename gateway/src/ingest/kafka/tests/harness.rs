@@ -25,7 +25,7 @@ use crate::{
     ingest::{KafkaIngest, OutcomeKind, OutcomeObserver},
     intake::{FrameRequest, FrameSource, Intake},
     metrics::Registry,
-    policy::{Ingest, RecordMap, Retries, Selector, Start},
+    policy::{Ingest, Overload, RecordMap, Retries, Selector, Start},
     sink::{Acknowledged, Batch, Sink, SinkError, Sinks},
 };
 
@@ -310,6 +310,7 @@ pub(super) fn headers(letter: &OwnedMessage) -> HashMap<String, String> {
 fn policy(brokers: &str, models: &[&str]) -> Ingest {
     let pointer = |name: &str| Selector::Pointer(format!("/{name}"));
     Ingest {
+        number: 0,
         brokers: brokers.to_owned(),
         topics: vec!["^camera_[0-9]+$".to_owned()],
         group: "framegate".to_owned(),
@@ -323,6 +324,7 @@ fn policy(brokers: &str, models: &[&str]) -> Ingest {
             models: pointer("models"),
             uri_prefix: String::new(),
         },
+        overload: Overload::ProcessAll,
         max_frame_age: None,
         start: Start::Committed,
         max_in_flight: 1000,
