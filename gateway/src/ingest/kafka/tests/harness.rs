@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use framegate_batcher::Latest;
 use framegate_proto::ErrorCode;
 use framegate_replica::{Answer, ModelOutput, Responder, Served, Timings};
 use rdkafka::{
@@ -38,6 +39,7 @@ pub(super) const DEAD: &str = "dead";
 pub(super) struct Waiting {
     pub(super) uri: String,
     pub(super) model: Arc<str>,
+    pub(super) latest: Option<Latest>,
     responder: Responder,
 }
 
@@ -81,7 +83,8 @@ impl Intake for FakeIntake {
         let FrameSource::Uri(uri) = &request.source else { panic!("records hold references") };
         for model in models {
             let responder = responder(model);
-            let waiting = Waiting { uri: uri.clone(), model: Arc::clone(model), responder };
+            let (uri, model, latest) = (uri.clone(), Arc::clone(model), request.latest);
+            let waiting = Waiting { uri, model, latest, responder };
             assert!(self.entries.try_send(waiting).is_ok(), "tests keep fewer entries");
         }
     }
