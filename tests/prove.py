@@ -108,6 +108,6 @@ def table(lines: list[Line]) -> list[str]:
 
 
 def item_of(node: pytest.Item) -> int | None:
-    """The number in the test's `item` mark."""
-    mark = node.get_closest_marker("item")
+    """The number in the test's `item` or `doors` mark."""
+    mark = node.get_closest_marker("item") or node.get_closest_marker("doors")
     return mark.args[0] if mark else None
