@@ -41,6 +41,10 @@ class Broker:
         self._producer.purge()
         self._producer.flush(LIMIT)
 
+    def create(self, topic: str) -> None:
+        """Makes a topic, which the mock cluster does when one asks about it."""
+        self._producer.list_topics(topic, timeout=LIMIT)
+
     def send(
         self,
         topic: str,

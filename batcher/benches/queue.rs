@@ -42,6 +42,7 @@ fn lives(bencher: Bencher, seats: usize) {
                 priority: Priority::default(),
                 origin: Origin::Ingest,
                 deadline: None,
+                latest: None,
             };
             assert!(queue.submit(entry).is_ok());
         }

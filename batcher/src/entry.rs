@@ -19,7 +19,7 @@ pub struct Priority(u8);
 pub struct PriorityOutOfRange(pub u32);
 
 /// Where an entry comes from. Ingest may hold only a share of the places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// A call: somebody waits for the answer.
     Interactive,
@@ -35,10 +35,23 @@ pub enum Removal {
     /// Its deadline passed; or its turn came so late that it would have passed before the entry
     /// could be finished.
     Expired,
+    /// A newer one of its [`Latest`] stream waits in its stead.
+    Superseded,
     /// [`PoolQueue::discard_unstarted`](crate::PoolQueue::discard_unstarted): it may come again.
     Discarded,
     /// The pool was closed, or dropped, around it.
     Closed,
+}
+
+/// Of which only the newest is to wait: of the entries of one stream, origin, fairness key and
+/// priority, at most one is queued. What a replica has claimed is not replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latest {
+    /// Names the stream within the pool.
+    pub stream: u32,
+    /// The entry's number within the stream: the higher, the newer. An entry that is submitted
+    /// again keeps its number, so that it does not replace what came after it.
+    pub order: u64,
 }
 
 /// Whether an entry that is given back pays for it.
@@ -72,6 +85,8 @@ pub struct NewEntry<J> {
     pub origin: Origin,
     /// When it leaves, wherever it is by then. It never changes the order.
     pub deadline: Option<Instant>,
+    /// Set if a newer entry replaces it while it waits.
+    pub latest: Option<Latest>,
 }
 
 /// An entry that a replica has taken.

@@ -36,9 +36,9 @@ mod replica_seat;
 mod forming;
 
 pub use entry::{
-    Charge, Claimed, EntryId, Job, NewEntry, Origin, Priority, PriorityOutOfRange, Removal,
+    Charge, Claimed, EntryId, Job, Latest, NewEntry, Origin, Priority, PriorityOutOfRange, Removal,
 };
 pub use forming::{Forming, Verdict, verdict};
-pub use limits::{PoolLimits, PoolSnapshot, SubmitError};
+pub use limits::{PoolLimits, PoolSnapshot, SubmitError, Turnover};
 pub use pool::PoolQueue;
 pub use replica_seat::ReplicaSeat;

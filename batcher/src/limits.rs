@@ -39,6 +39,9 @@ pub enum SubmitError {
     /// The pool takes no more entries.
     #[error("the queue is closed because its server stops; send the request to another one")]
     Closed,
+    /// A newer entry of its [`Latest`](crate::Latest) stream waits already.
+    #[error("a newer request of the same stream waits; this one is of no more use")]
+    Superseded,
     /// The deadline had passed before the entry could wait.
     #[error("the deadline passed before the request was queued; allow it more time")]
     Expired,
@@ -61,4 +64,15 @@ pub struct PoolSnapshot {
     pub oldest_wait: Option<Duration>,
     /// Replicas that hold a seat, those that drain included.
     pub replicas: usize,
+}
+
+/// What has left a pool since it was made. The difference of two readings is a rate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Turnover {
+    /// Entries that a replica finished, with whatever result.
+    pub finished: u64,
+    /// Entries that overload shed: superseded ones, and those of ingest that expired while they
+    /// waited, since no replica came for them in time. A call's deadline is its client's own and
+    /// says nothing about the pool.
+    pub shed: u64,
 }

@@ -6,10 +6,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::entry::{EntryId, NewEntry, PerOrigin, Priority};
+use crate::entry::{EntryId, Latest, NewEntry, Origin, PerOrigin, Priority};
 
 /// One turn in so many goes to a lower class while one waits.
 pub(crate) const LOWER_CLASS_TURN: u32 = 16;
@@ -33,11 +33,26 @@ struct Class {
     next_turn: u64,
 }
 
-/// The entries of one fairness key. An entry that returns finds its old place by its id.
+/// The entries of one fairness key. An entry that returns finds its old place by its rank.
 #[derive(Debug)]
 struct Line {
     turn: u64,
-    waiting: BTreeSet<EntryId>,
+    waiting: BTreeMap<Rank, EntryId>,
+    /// Of each stream of which only the newest waits, which one that is.
+    latest: BTreeMap<(Origin, u32), (u64, EntryId)>,
+}
+
+/// Where an entry stands in its line: by its own arrival, or by that of the one which it replaced.
+/// So a camera that sends more neither loses its turn, which comes up while it sends, nor wins one.
+pub(crate) type Rank = EntryId;
+
+/// The entry that waits in the stead of another one of its stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rival {
+    /// It is to give way.
+    Older(EntryId),
+    /// The other one is.
+    Newer,
 }
 
 impl Lines {
@@ -48,17 +63,32 @@ impl Lines {
     /// The entry that arrived first of all that wait.
     pub(crate) fn oldest(&self) -> Option<EntryId> {
         let lines = self.classes.values().flat_map(|class| class.lines.values());
-        lines.filter_map(Line::head).min()
+        lines.filter_map(Line::oldest).min()
     }
 
-    pub(crate) fn insert<J>(&mut self, id: EntryId, entry: &NewEntry<J>) {
-        self.classes.entry(entry.priority).or_default().insert(id, &entry.fairness_key);
-        *self.queued.of_mut(entry.origin) += 1;
+    /// What waits of the stream of an entry that does not, in the same line.
+    pub(crate) fn rival<J>(&self, entry: &NewEntry<J>) -> Option<Rival> {
+        let Latest { stream, order } = entry.latest?;
+        let line = self.classes.get(&entry.priority)?.lines.get(&entry.fairness_key)?;
+        let &(waiting, id) = line.latest.get(&(entry.origin, stream))?;
+        Some(if waiting > order { Rival::Newer } else { Rival::Older(id) })
     }
 
-    pub(crate) fn remove<J>(&mut self, id: EntryId, entry: &NewEntry<J>) {
+    /// Puts an entry into its line, and out of it what stood at its rank.
+    pub(crate) fn insert<J>(&mut self, id: EntryId, rank: Rank, entry: &NewEntry<J>) {
+        let line = self.classes.entry(entry.priority).or_default().line(&entry.fairness_key);
+        if line.waiting.insert(rank, id).is_none() {
+            *self.queued.of_mut(entry.origin) += 1;
+        }
+        if let Some(Latest { stream, order }) = entry.latest {
+            line.latest.insert((entry.origin, stream), (order, id));
+        }
+    }
+
+    /// Takes an entry out of its line, unless another one stands there in its stead.
+    pub(crate) fn remove<J>(&mut self, id: EntryId, rank: Rank, entry: &NewEntry<J>) {
         let Some(class) = self.classes.get_mut(&entry.priority) else { return };
-        if class.remove(id, &entry.fairness_key) {
+        if class.remove(id, rank, entry) {
             *self.queued.of_mut(entry.origin) -= 1;
         }
         if class.lines.is_empty() {
@@ -89,22 +119,22 @@ impl Lines {
 }
 
 impl Class {
-    fn insert(&mut self, id: EntryId, key: &Arc<str>) {
-        let line = self.lines.entry(Arc::clone(key)).or_insert_with(|| {
+    /// The line of a key; a new one is the last to have its turn.
+    fn line(&mut self, key: &Arc<str>) -> &mut Line {
+        self.lines.entry(Arc::clone(key)).or_insert_with(|| {
             let turn = self.next_turn;
             self.next_turn += 1;
             self.ring.insert(turn, Arc::clone(key));
-            Line { turn, waiting: BTreeSet::new() }
-        });
-        line.waiting.insert(id);
+            Line { turn, waiting: BTreeMap::new(), latest: BTreeMap::new() }
+        })
     }
 
-    fn remove(&mut self, id: EntryId, key: &Arc<str>) -> bool {
-        let Some(line) = self.lines.get_mut(key) else { return false };
-        let was_waiting = line.waiting.remove(&id);
+    fn remove<J>(&mut self, id: EntryId, rank: Rank, entry: &NewEntry<J>) -> bool {
+        let Some(line) = self.lines.get_mut(&entry.fairness_key) else { return false };
+        let was_waiting = line.remove(id, rank, entry);
         if line.waiting.is_empty() {
             self.ring.remove(&line.turn);
-            self.lines.remove(key);
+            self.lines.remove(&entry.fairness_key);
         }
         was_waiting
     }
@@ -126,6 +156,24 @@ impl Class {
 
 impl Line {
     fn head(&self) -> Option<EntryId> {
-        self.waiting.first().copied()
+        self.waiting.first_key_value().map(|(_, &id)| id)
+    }
+
+    /// The one that arrived first: the head, unless it may stand there for another one.
+    fn oldest(&self) -> Option<EntryId> {
+        if self.latest.is_empty() { self.head() } else { self.waiting.values().min().copied() }
+    }
+
+    fn remove<J>(&mut self, id: EntryId, rank: Rank, entry: &NewEntry<J>) -> bool {
+        if self.waiting.get(&rank) != Some(&id) {
+            return false;
+        }
+        self.waiting.remove(&rank);
+        if let Some(Latest { stream, .. }) = entry.latest
+            && self.latest.get(&(entry.origin, stream)).is_some_and(|&(_, newest)| newest == id)
+        {
+            self.latest.remove(&(entry.origin, stream));
+        }
+        true
     }
 }

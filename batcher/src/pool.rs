@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::effects::Waiters;
 use crate::entry::{EntryId, Job, NewEntry, Origin, Removal};
-use crate::limits::{PoolLimits, PoolSnapshot, SubmitError};
+use crate::limits::{PoolLimits, PoolSnapshot, SubmitError, Turnover};
 use crate::replica_seat::ReplicaSeat;
 use crate::state::State;
 
@@ -34,10 +34,12 @@ impl<J: Job> PoolQueue<J> {
         Self { shared: Arc::new(Shared { state, waiters: Waiters::default() }) }
     }
 
-    /// Queues an entry at once, or says why not.
+    /// Queues an entry at once, or says why not. One of a [`Latest`](crate::Latest) stream takes
+    /// the place of an older one that waits, in the bounds and in the line, and so needs no other.
     ///
     /// # Errors
-    /// [`SubmitError`]: a bound is reached, the pool is closed, or the deadline has passed.
+    /// [`SubmitError`]: a bound is reached, the pool is closed, the deadline has passed, or a newer
+    /// entry of its stream waits.
     pub fn submit(&self, entry: NewEntry<J>) -> Result<EntryId, SubmitError> {
         self.shared.with(|state| state.submit(&entry))
     }
@@ -80,6 +82,12 @@ impl<J: Job> PoolQueue<J> {
     #[must_use]
     pub fn ongoing_area(&self) -> f64 {
         self.shared.with(|state| state.ongoing_area())
+    }
+
+    /// What was finished and what was shed since the queue was made.
+    #[must_use]
+    pub fn turnover(&self) -> Turnover {
+        self.shared.with(|state| state.turnover())
     }
 
     /// Removes entries when they are due, forever. Run it once, beside the pool.

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::effects::Effects;
 use crate::entry::{EntryId, Job, NewEntry, Origin, PerOrigin, Removal};
-use crate::limits::{PoolLimits, PoolSnapshot, SubmitError};
-use crate::lines::Lines;
+use crate::limits::{PoolLimits, PoolSnapshot, SubmitError, Turnover};
+use crate::lines::{Lines, Rank, Rival};
 use crate::seats::{SeatId, Seats};
 use crate::service::ServiceTime;
 
@@ -41,6 +41,7 @@ pub(crate) struct State<J> {
     ongoing: PerOrigin,
     /// The integral of ongoing entries over time, in entry-seconds, until `now`.
     ongoing_area: f64,
+    turnover: Turnover,
     /// Somebody is to be told when more than so many entries are ongoing.
     demand_mark: usize,
 
@@ -52,6 +53,8 @@ pub(crate) struct State<J> {
 #[derive(Debug)]
 struct Entry<J> {
     submitted: NewEntry<J>,
+    /// Where it stands in its line while it is queued.
+    rank: Rank,
     enqueued_at: Instant,
     /// When it was last claimed; its submission, before that.
     claimed_at: Instant,
@@ -83,6 +86,7 @@ impl<J: Job> State<J> {
             deadlines: BTreeSet::new(),
             ongoing: PerOrigin::default(),
             ongoing_area: 0.0,
+            turnover: Turnover::default(),
             demand_mark: usize::MAX,
             effects: Effects::default(),
         }
@@ -102,7 +106,7 @@ impl<J: Job> State<J> {
 
     /// Takes an entry in. It is only borrowed, so that the caller drops a refused one outside the lock.
     pub(crate) fn submit(&mut self, entry: &NewEntry<J>) -> Result<EntryId, SubmitError> {
-        self.admit(entry)?;
+        let replaced = self.admit(entry)?;
         let id = EntryId(self.next_entry);
         self.next_entry += 1;
         if let Some(deadline) = entry.deadline {
@@ -110,9 +114,11 @@ impl<J: Job> State<J> {
             self.effects.deadline_moved |= self.deadlines.first() == Some(&(deadline, id));
         }
         *self.ongoing.of_mut(entry.origin) += 1;
-        self.lines.insert(id, entry);
+        let rank = replaced.and_then(|old| self.entries.get(&old)).map_or(id, |old| old.rank);
+        self.lines.insert(id, rank, entry);
         let entry = Entry {
             submitted: entry.clone(),
+            rank,
             enqueued_at: self.now,
             claimed_at: self.now,
             is_suspect: false,
@@ -120,22 +126,38 @@ impl<J: Job> State<J> {
             place: Place::Queued,
         };
         self.entries.insert(id, entry);
+        // Only now, so that its line keeps its turn and its origin is not told to be empty.
+        if let Some(old) = replaced {
+            self.remove(old, Removal::Superseded);
+        }
         Ok(id)
     }
 
-    fn admit(&self, entry: &NewEntry<J>) -> Result<(), SubmitError> {
+    /// Whether the entry may come in, and in whose place if not in one of its own.
+    fn admit(&mut self, entry: &NewEntry<J>) -> Result<Option<EntryId>, SubmitError> {
         if !self.is_accepting {
             return Err(SubmitError::Closed);
         }
         if entry.deadline.is_some_and(|deadline| deadline <= self.now) {
             return Err(SubmitError::Expired);
         }
+        match self.lines.rival(entry) {
+            Some(Rival::Older(old)) => Ok(Some(old)),
+            Some(Rival::Newer) => {
+                self.turnover.shed += 1;
+                Err(SubmitError::Superseded)
+            }
+            None => self.check_bounds(entry.origin).map(|()| None),
+        }
+    }
+
+    fn check_bounds(&self, origin: Origin) -> Result<(), SubmitError> {
         let (queued, limit) = (self.lines.queued().total(), self.limits.max_queued);
         if queued >= limit {
             return Err(SubmitError::Full { queued, limit });
         }
-        let (queued, limit) = (self.lines.queued().of(entry.origin), self.limits.max_queued_ingest);
-        if entry.origin == Origin::Ingest && queued >= limit {
+        let (queued, limit) = (self.lines.queued().of(origin), self.limits.max_queued_ingest);
+        if origin == Origin::Ingest && queued >= limit {
             return Err(SubmitError::IngestShareFull { queued, limit });
         }
         Ok(())
@@ -151,6 +173,7 @@ impl<J: Job> State<J> {
                 self.service.ran_out(after, self.now);
             }
         }
+        self.turnover.shed += u64::from(entry.is_shed_by(why));
         self.effects.removed.push((entry.submitted.job, why));
         true
     }
@@ -188,6 +211,10 @@ impl<J: Job> State<J> {
 
     pub(crate) fn ongoing_area(&self) -> f64 {
         self.ongoing_area
+    }
+
+    pub(crate) fn turnover(&self) -> Turnover {
+        self.turnover
     }
 
     /// Whether more than `mark` entries are ongoing; if not, `demand_rose` tells when they are.
@@ -234,21 +261,29 @@ impl<J: Job> State<J> {
     fn relocate(&mut self, id: EntryId, to: Place) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let from = mem::replace(&mut entry.place, to);
-        from.remove(id, &entry.submitted, &mut self.lines, &mut self.seats);
-        to.insert(id, &entry.submitted, &mut self.lines, &mut self.seats);
+        from.remove(id, entry, &mut self.lines, &mut self.seats);
+        to.insert(id, entry, &mut self.lines, &mut self.seats);
     }
 
     /// Takes an entry out of the pool: its place and its count are free.
     fn take_out(&mut self, id: EntryId) -> Option<Entry<J>> {
         let entry = self.entries.remove(&id)?;
         let submitted = &entry.submitted;
-        entry.place.remove(id, submitted, &mut self.lines, &mut self.seats);
+        entry.place.remove(id, &entry, &mut self.lines, &mut self.seats);
         if let Some(deadline) = submitted.deadline {
             self.deadlines.remove(&(deadline, id));
         }
         *self.ongoing.of_mut(submitted.origin) -= 1;
         self.effects.emptied |= self.ongoing.of(submitted.origin) == 0;
         Some(entry)
+    }
+}
+
+impl<J> Entry<J> {
+    /// Whether overload is what removes it; see [`Turnover::shed`].
+    fn is_shed_by(&self, why: Removal) -> bool {
+        let waits = self.place == Place::Queued && self.submitted.origin == Origin::Ingest;
+        why == Removal::Superseded || why == Removal::Expired && waits
     }
 }
 
@@ -261,9 +296,9 @@ impl Place {
         }
     }
 
-    fn insert<J>(self, id: EntryId, entry: &NewEntry<J>, lines: &mut Lines, seats: &mut Seats) {
+    fn insert<J>(self, id: EntryId, entry: &Entry<J>, lines: &mut Lines, seats: &mut Seats) {
         match self {
-            Self::Queued => lines.insert(id, entry),
+            Self::Queued => lines.insert(id, entry.rank, &entry.submitted),
             Self::Claimed { by, turn } => {
                 seats.get_mut(by).map(|seat| seat.unstarted.insert(turn, id));
             }
@@ -273,9 +308,9 @@ impl Place {
         }
     }
 
-    fn remove<J>(self, id: EntryId, entry: &NewEntry<J>, lines: &mut Lines, seats: &mut Seats) {
+    fn remove<J>(self, id: EntryId, entry: &Entry<J>, lines: &mut Lines, seats: &mut Seats) {
         match self {
-            Self::Queued => lines.remove(id, entry),
+            Self::Queued => lines.remove(id, entry.rank, &entry.submitted),
             Self::Claimed { by, turn } => {
                 seats.get_mut(by).map(|seat| seat.unstarted.remove(&turn));
             }

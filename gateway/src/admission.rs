@@ -182,6 +182,7 @@ fn submit(
         priority: request.priority,
         origin: request.origin,
         deadline: request.deadline,
+        latest: request.latest,
     };
     match target.pool.submit(entry, request.expiry) {
         Ok(id) => Some(id),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use framegate_batcher::{Origin, Priority};
+use framegate_batcher::{Latest, Origin, Priority};
 use framegate_proto::ErrorCode;
 use framegate_replica::{Responder, frame::Region};
 use tokio::time::Instant;
@@ -30,6 +30,8 @@ pub struct FrameRequest {
     pub deadline: Option<Instant>,
     /// What passing the deadline means: `DeadlineExceeded` or `FrameTooOld`.
     pub expiry: ErrorCode,
+    /// Set if a newer frame of the camera replaces it while it waits.
+    pub latest: Option<Latest>,
 }
 
 /// Where a request's frame is.

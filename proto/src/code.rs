@@ -106,6 +106,8 @@ error_codes! {
     ///
     /// Raise `max_replicas` if too many are lost, or allow older frames.
     FrameTooOld => "FRAME_TOO_OLD", DeadlineExceeded, "the frame is older than max_frame_age";
+    /// A newer frame of the camera took its place; only records of a `latest_only` ingest meet it.
+    Superseded => "SUPERSEDED", Aborted, "a newer frame of the camera took the place of this one";
     /// The client went away.
     ///
     /// Nothing; its place in the queue is free already.

@@ -84,6 +84,7 @@ impl Job for FrameJob {
         let code = match why {
             Removal::Cancelled => ErrorCode::Cancelled,
             Removal::Expired => self.shared.expiry,
+            Removal::Superseded => ErrorCode::Superseded,
             Removal::Discarded | Removal::Closed => ErrorCode::Draining,
         };
         self.answer(Err(ServeError::new(code)));

@@ -24,14 +24,15 @@ impl Bench {
             priority: Priority::try_from(priority).unwrap(),
             origin: Origin::Interactive,
             deadline: None,
+            latest: None,
         };
-        self.lines.insert(id, &entry);
+        self.lines.insert(id, id, &entry);
         self.waiting.insert(id, entry);
     }
 
     fn remove(&mut self, id: EntryId) -> NewEntry<()> {
         let entry = self.waiting.remove(&id).unwrap();
-        self.lines.remove(id, &entry);
+        self.lines.remove(id, id, &entry);
         entry
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::{Place, State};
 use crate::entry::{Charge, Claimed, EntryId, Job, Removal};
+use crate::lines::Rival;
 use crate::seats::{Offer, SeatId};
 
 impl<J: Job> State<J> {
@@ -105,6 +106,7 @@ impl<J: Job> State<J> {
         let entry = self.take_out(id)?;
         let took = self.now.saturating_duration_since(entry.claimed_at);
         self.service.finished(took, self.now);
+        self.turnover.finished += 1;
         Some(entry.submitted.job)
     }
 
@@ -118,13 +120,21 @@ impl<J: Job> State<J> {
     }
 
     fn give_one_back(&mut self, id: EntryId, charge: Charge) {
-        if let Some(entry) = self.entries.get_mut(&id)
-            && charge == Charge::Suspect
-        {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if charge == Charge::Suspect {
             entry.is_suspect = true;
             entry.tries += 1;
         }
+        let rival = self.lines.rival(&entry.submitted);
+        if rival == Some(Rival::Newer) {
+            self.remove(id, Removal::Superseded);
+            return;
+        }
         self.relocate(id, Place::Queued);
+        // After the return, so that the line keeps its turn.
+        if let Some(Rival::Older(old)) = rival {
+            self.remove(old, Removal::Superseded);
+        }
     }
 
     /// The seat hands back what it has not started, and takes nothing more.

@@ -1,5 +1,6 @@
 //! Tables for the machine; `properties` runs it through random operations against `model`.
 
+mod latest;
 mod model;
 mod overload;
 mod properties;
@@ -34,7 +35,8 @@ fn state() -> State<Tag> {
 
 fn entry(tag: u64, origin: Origin) -> NewEntry<Tag> {
     let priority = Priority::default();
-    NewEntry { job: Tag(tag), fairness_key: "camera".into(), priority, origin, deadline: None }
+    let (fairness_key, deadline, latest) = ("camera".into(), None, None);
+    NewEntry { job: Tag(tag), fairness_key, priority, origin, deadline, latest }
 }
 
 fn submit(state: &mut State<Tag>, count: u64) -> Vec<EntryId> {

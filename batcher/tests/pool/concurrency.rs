@@ -42,6 +42,7 @@ fn entry(number: usize, ends: &Arc<[AtomicUsize]>) -> NewEntry<Counted> {
         priority: Priority::try_from(number as u32 % 3).unwrap(),
         origin: if number.is_multiple_of(2) { Origin::Ingest } else { Origin::Interactive },
         deadline: number.is_multiple_of(13).then(|| Instant::now() + Duration::from_millis(2)),
+        latest: None,
     }
 }
 

@@ -55,6 +55,7 @@ impl Bench {
             priority: Priority::default(),
             origin,
             deadline: ttl.map(|millis| Instant::now() + Duration::from_millis(millis)),
+            latest: None,
         };
         self.pool.submit(entry).unwrap()
     }

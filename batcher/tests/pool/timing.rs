@@ -173,6 +173,7 @@ async fn jobs_run_outside_the_lock() {
         priority: Priority::default(),
         origin: Origin::Interactive,
         deadline: None,
+        latest: None,
     };
     let id = pool.submit(entry()).unwrap();
     assert_eq!(pool.submit(entry()), Err(SubmitError::Full { queued: 1, limit: 1 }));

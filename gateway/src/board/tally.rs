@@ -30,7 +30,7 @@ pub struct FrameAges {
 
 /// Errors by which the queue lets entries of records go that are then dropped by policy. They are
 /// counted once, as drops.
-const DROPPING: &[ErrorCode] = &[ErrorCode::FrameTooOld];
+const DROPPING: &[ErrorCode] = &[ErrorCode::FrameTooOld, ErrorCode::Superseded];
 
 impl Default for Tally {
     fn default() -> Self {

@@ -60,6 +60,7 @@ pub(super) fn read(
         origin: Origin::Interactive,
         deadline: caller.deadline_of(timeout, default_timeout, now),
         expiry: ErrorCode::DeadlineExceeded,
+        latest: None,
     };
     Ok(Asked { request_id: request.request_id, models: request.models, frame })
 }

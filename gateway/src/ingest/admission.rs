@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     entry::{Entry, TakenRecord},
-    outcome::Tries,
+    outcome::{DropReason, Tries},
     record::MAX_MODELS,
 };
 use crate::intake::{FrameRequest, FrameSource, Intake};
@@ -27,10 +27,19 @@ pub struct Admission {
 pub struct Answered {
     /// The entry.
     pub entry: Entry,
-    /// How it ended in its pool.
-    pub answer: Answer,
+    /// What became of it.
+    pub end: End,
     /// When it was answered.
     pub at: Instant,
+}
+
+/// What became of an entry.
+#[derive(Debug)]
+pub enum End {
+    /// How it ended in its pool, or before one for an error of its own.
+    Answer(Answer),
+    /// The policy drops it; no pool has seen it.
+    Dropped(DropReason),
 }
 
 /// Sees to it that an entry is answered: by its pool, or with an internal error if the pool drops
@@ -70,6 +79,7 @@ impl Admission {
             origin: Origin::Ingest,
             deadline: taken.deadline,
             expiry: ErrorCode::FrameTooOld,
+            latest: taken.latest,
         };
         let mut responder = |model: &Arc<str>| -> Responder {
             let entry = Entry { taken: Arc::clone(taken), model: Arc::clone(model), tries };
@@ -84,6 +94,11 @@ impl Admission {
         self.unanswered(entry).answer(Err(error));
     }
 
+    /// Drops an entry without asking its pool.
+    pub fn drop_entry(&self, entry: Entry, reason: DropReason) {
+        self.unanswered(entry).send(End::Dropped(reason));
+    }
+
     fn unanswered(&self, entry: Entry) -> Unanswered {
         Unanswered { entry: Some(entry), answers: self.answers.clone() }
     }
@@ -91,15 +106,15 @@ impl Admission {
 
 impl Unanswered {
     fn answer(mut self, answer: Answer) {
-        self.send(answer);
+        self.send(End::Answer(answer));
     }
 
     /// Never blocks and never finds the channel full: it has a place for every (record, model) in
     /// flight, each of which has one try under way at most, and a record stays in flight while one
     /// of its answers waits in the channel.
-    fn send(&mut self, answer: Answer) {
+    fn send(&mut self, end: End) {
         let Some(entry) = self.entry.take() else { return };
-        let answered = Answered { entry, answer, at: Instant::now() };
+        let answered = Answered { entry, end, at: Instant::now() };
         match self.answers.try_send(answered) {
             Ok(()) => {}
             Err(TrySendError::Closed(_)) => tracing::debug!("answer after the end of the ingest"),
@@ -115,6 +130,6 @@ impl Unanswered {
 
 impl Drop for Unanswered {
     fn drop(&mut self) {
-        self.send(Err(ServeError::new(ErrorCode::Internal)));
+        self.send(End::Answer(Err(ServeError::new(ErrorCode::Internal))));
     }
 }

@@ -1,6 +1,7 @@
 use std::{sync::Arc, thread::Thread, time::Duration};
 
 use framegate_proto::{ErrorCode, ServeError};
+use framegate_replica::Answer;
 use tokio::{
     sync::mpsc,
     task::JoinSet,
@@ -9,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    admission::{Admission, Answered},
+    admission::{Admission, Answered, End},
     entry::{Entry, TakenRecord},
     kafka::DeadLetters,
     observe::Observation,
@@ -79,19 +80,20 @@ impl Delivery {
         }
     }
 
-    fn sort(&mut self, mut answered: Answered, round: &mut Round) {
-        let error = match &answered.answer {
-            Ok(_) => return round.result(answered, OutcomeKind::Delivered),
-            Err(error) => error.clone(),
+    fn sort(&mut self, answered: Answered, round: &mut Round) {
+        let Answered { mut entry, end, at } = answered;
+        let error = match end {
+            End::Dropped(reason) => return round.dropped(entry, reason, at),
+            End::Answer(Err(error)) => error,
+            End::Answer(served) => return round.result(entry, &served, OutcomeKind::Delivered, at),
         };
-        let entry = &mut answered.entry;
         entry.tries = entry.tries.after(error.code);
         let spread = (&entry.taken.source, &entry.model);
         let stopping = self.stopping.is_cancelled();
         match judge(&error, entry.tries, &self.retries, stopping, spread) {
-            Verdict::Drop(reason) => round.dropped(answered, reason),
-            Verdict::Retry(after) => self.retry(answered.entry, after, error.code),
-            Verdict::DeadLetter => self.dead_letter(answered, error, round),
+            Verdict::Drop(reason) => round.dropped(entry, reason, at),
+            Verdict::Retry(after) => self.retry(entry, after, error.code),
+            Verdict::DeadLetter => self.dead_letter(entry, error, at, round),
             // Forgotten: the offset stays where it is.
             Verdict::Abandon => {}
         }
@@ -113,23 +115,22 @@ impl Delivery {
         });
     }
 
-    fn dead_letter(&mut self, answered: Answered, error: ServeError, round: &mut Round) {
+    fn dead_letter(&mut self, entry: Entry, error: ServeError, at: Instant, round: &mut Round) {
         let outcome = OutcomeKind::DeadLettered(error.code);
         let Some(dead_letters) = self.dead_letters.clone() else {
-            return round.result(answered, outcome);
+            return round.result(entry, &Err(error), outcome, at);
         };
         let (ends, base) = (Arc::clone(&self.ends), self.retries.backoff);
         self.tasks.spawn(async move {
-            let entry = &answered.entry;
             let mut failures = 0;
-            while let Err(failure) = dead_letters.send(entry, &error).await {
+            while let Err(failure) = dead_letters.send(&entry, &error).await {
                 failures += 1;
                 ends.observation.delivery_failures.increment(1);
                 tracing::warn!(entry = entry.id(), failures, error = %failure, "dead letter not written, trying again");
                 sleep(backoff(base, failures, &entry.taken.source)).await;
             }
             ends.observation.dead_letters.increment(1);
-            ends.end(answered.entry, outcome, answered.at);
+            ends.end(entry, outcome, at);
         });
     }
 
@@ -173,21 +174,21 @@ impl Ends {
 }
 
 impl Round {
-    fn result(&mut self, answered: Answered, outcome: OutcomeKind) {
-        let json = result_record(&answered.entry, &answered.answer);
-        let (version, reason) = match &answered.answer {
+    fn result(&mut self, entry: Entry, answer: &Answer, outcome: OutcomeKind, at: Instant) {
+        let json = result_record(&entry, answer);
+        let (version, reason) = match answer {
             Ok(served) => (Some(Arc::clone(&served.version)), None),
             Err(error) => (None, Some(error.code.reason())),
         };
-        self.batch.results.push(sink_record(&answered.entry, version, reason, json));
-        self.ended.push((answered.entry, outcome, answered.at));
+        self.batch.results.push(sink_record(&entry, version, reason, json));
+        self.ended.push((entry, outcome, at));
     }
 
-    fn dropped(&mut self, answered: Answered, reason: DropReason) {
-        let json = drop_record(&answered.entry, reason);
-        let record = sink_record(&answered.entry, None, Some(reason.name()), json);
+    fn dropped(&mut self, entry: Entry, reason: DropReason, at: Instant) {
+        let json = drop_record(&entry, reason);
+        let record = sink_record(&entry, None, Some(reason.name()), json);
         self.batch.drops.push(record);
-        self.ended.push((answered.entry, OutcomeKind::Dropped(reason), answered.at));
+        self.ended.push((entry, OutcomeKind::Dropped(reason), at));
     }
 }
 

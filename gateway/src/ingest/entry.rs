@@ -4,6 +4,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use framegate_batcher::Latest;
 use tokio::time::Instant;
 
 use super::{
@@ -36,6 +37,8 @@ pub struct TakenRecord {
     pub original: Original,
     /// When its frame becomes too old.
     pub deadline: Option<Instant>,
+    /// What makes a newer record of its camera replace it, if it is to be.
+    pub latest: Option<Latest>,
     /// Its place; given back when the last of its entries ended.
     pub _permit: Permit,
 }

@@ -8,7 +8,7 @@
 //!  commit ◄─ tracker ◄──────────────── ended entries ◄──────────────┘
 //! ```
 //!
-//! What decides is pure: `record`, `tracker`, `outcome`, `gate`, `backlog`. What is
+//! What decides is pure: `record`, `overload`, `tracker`, `outcome`, `gate`, `backlog`. What is
 //! bounded, and by what: records in flight by `max_in_flight` (`in_flight`); everything else
 //! holds one place for each entry of a record in flight.
 
@@ -22,6 +22,7 @@ mod in_flight;
 mod kafka;
 mod observe;
 mod outcome;
+mod overload;
 mod record;
 mod result;
 #[cfg(test)]

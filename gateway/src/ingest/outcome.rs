@@ -25,6 +25,10 @@ pub enum OutcomeKind {
 pub enum DropReason {
     /// Older than `max_frame_age`.
     TooOld,
+    /// A newer frame of its camera took its place (`overload: latest_only`).
+    Superseded,
+    /// Not one of every n (`overload: { every_nth: n }`).
+    Nth,
 }
 
 /// What to do about an error.
@@ -54,12 +58,14 @@ pub const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: &[Self] = &[Self::TooOld];
+    pub const ALL: &[Self] = &[Self::TooOld, Self::Superseded, Self::Nth];
 
     /// The name that the drop log, results and metrics use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::TooOld => "too_old",
+            Self::Superseded => "superseded",
+            Self::Nth => "nth",
         }
     }
 }
@@ -101,6 +107,8 @@ enum Class {
     Doubtful,
     /// It came too late.
     Late,
+    /// Something newer came.
+    Superseded,
     /// It can never be served.
     Hopeless,
 }
@@ -116,6 +124,7 @@ pub fn judge(
 ) -> Verdict {
     match class(error.code) {
         Class::Late => Verdict::Drop(DropReason::TooOld),
+        Class::Superseded => Verdict::Drop(DropReason::Superseded),
         Class::Hopeless => Verdict::DeadLetter,
         Class::Doubtful if tries.failed >= retries.attempts => Verdict::DeadLetter,
         Class::Doubtful | Class::Deferred if stopping => Verdict::Abandon,
@@ -142,6 +151,7 @@ fn class(code: ErrorCode) -> Class {
         | ErrorCode::NoReplica
         | ErrorCode::BucketUnavailable => Class::Deferred,
         ErrorCode::FrameTooOld | ErrorCode::DeadlineExceeded => Class::Late,
+        ErrorCode::Superseded => Class::Superseded,
         // Nobody cancels an ingest entry, so `Cancelled` is a fault like an internal one.
         ErrorCode::ObjectNotFound
         | ErrorCode::BackendFailed

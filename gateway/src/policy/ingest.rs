@@ -7,7 +7,8 @@ use super::checks::Checks;
 use super::errors::quote;
 use super::model::Model;
 use super::nearest::instead;
-use super::raw::{RawDelivery, RawIngest, RawKafka, RawOverload, RawRetries, RawStart, Text};
+use super::overload::Overload;
+use super::raw::{RawDelivery, RawIngest, RawKafka, RawRetries, RawStart, Text};
 use super::record::RecordMap;
 use super::topics::{check_brokers, check_topic, covers, resolve_topics};
 use super::units::{DURATION, whole};
@@ -19,9 +20,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The longest name of a group or member, in bytes.
 const LONGEST_GROUP: usize = 255;
 
-/// A consumer of Kafka topics. Every record is processed, at least once.
+/// A consumer of Kafka topics. Every record that its overload policy spares is processed, at least once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ingest {
+    /// Its place in the policy's list, which tells it from the others that feed a pool.
+    pub number: u32,
     /// `host:port`, separated by commas.
     pub brokers: String,
     /// What to subscribe to, at least one: names, and patterns that begin with `^`, as librdkafka takes them.
@@ -34,6 +37,8 @@ pub struct Ingest {
     pub models: Vec<Arc<str>>,
     /// Where a record keeps what a reference needs.
     pub record: RecordMap,
+    /// What becomes of records when there are more than can be done.
+    pub overload: Overload,
     /// Older frames are dropped, 1 ms to 24 h; none by default.
     pub max_frame_age: Option<Duration>,
     /// Where consuming begins.
@@ -73,18 +78,18 @@ pub struct Retries {
 }
 
 pub(super) fn resolve(raw: &[RawIngest], models: &[Model], checks: &mut Checks) -> Vec<Ingest> {
-    raw.iter().map(|item| Ingest::resolve(item, models, checks)).collect()
+    (0..).zip(raw).map(|(number, item)| Ingest::resolve(number, item, models, checks)).collect()
 }
 
 impl Ingest {
-    fn resolve(raw: &RawIngest, models: &[Model], checks: &mut Checks) -> Self {
-        // The only kinds there are; the compiler asks here when another comes.
-        let (None | Some(RawOverload::ProcessAll)) = raw.overload;
+    fn resolve(number: u32, raw: &RawIngest, models: &[Model], checks: &mut Checks) -> Self {
+        // The only kind there is; the compiler asks here when another comes.
         let (None | Some(RawDelivery::AtLeastOnce)) = raw.delivery;
         let RawKafka { brokers, topics, group } = &raw.kafka;
         let topics = resolve_topics(topics, checks);
         check_brokers(brokers, checks);
         Self {
+            number,
             brokers: brokers.value.clone(),
             group: checks.text(group, "a consumer group's name", LONGEST_GROUP),
             instance_id: raw
@@ -93,6 +98,7 @@ impl Ingest {
                 .map(|id| checks.text(id, "a member's name", LONGEST_GROUP)),
             models: models_of(raw.models.as_deref().unwrap_or_default(), models, checks),
             record: RecordMap::resolve(&raw.record.clone().unwrap_or_default(), checks),
+            overload: Overload::resolve(&raw.overload.clone().unwrap_or_default(), checks),
             max_frame_age: raw.max_frame_age.as_ref().map(|age| {
                 checks.required(age, &DURATION, 24 * 60 * MINUTE, MS..=24 * 60 * MINUTE)
             }),

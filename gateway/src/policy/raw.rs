@@ -169,10 +169,13 @@ pub(super) struct RawRecord {
     pub uri_prefix: Option<Text>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// A word, or a mapping of the one key `every_nth`; read in `overload`.
+#[derive(Debug, Clone, Default)]
 pub(super) enum RawOverload {
+    #[default]
     ProcessAll,
+    LatestOnly,
+    EveryNth(Text),
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

@@ -1,5 +1,4 @@
 use std::{
-    collections::VecDeque,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -12,7 +11,9 @@ use super::{
     Pool,
     decisions::ReplicaCounts,
     explanation::explain,
+    look_back::LookBack,
     scaling::{Inputs, Scaler},
+    shed::Shed,
 };
 
 /// Entries for a model that wait upstream of its queue.
@@ -23,38 +24,14 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// How soon it decides again at the earliest, when the queue crosses the next replica's threshold.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
 
-/// Ongoing requests over the last `look_back`, from readings of the pool's running total.
-struct LookBack {
-    span: Duration,
-    readings: VecDeque<(Instant, f64)>,
-}
-
-impl LookBack {
-    fn new(span: Duration) -> Self {
-        Self { span, readings: VecDeque::new() }
-    }
-
-    /// Takes a reading of the total of entry-seconds, and answers the average number of entries
-    /// since the reading that is just older than the span. Before there are two, `present`.
-    fn average(&mut self, now: Instant, area: f64, present: usize) -> f64 {
-        self.readings.push_back((now, area));
-        while self.readings.get(1).is_some_and(|&(at, _)| at + self.span <= now) {
-            self.readings.pop_front();
-        }
-        match self.readings.front() {
-            Some(&(at, before)) if at < now => (area - before) / (now - at).as_secs_f64(),
-            _ => present as f64,
-        }
-    }
-}
-
 impl Pool {
     /// Starts replicas and keeps their number where the autoscaler wants it, until `stop`.
     pub async fn scale(self: Arc<Self>, waiting: WaitingDemand, stop: CancellationToken) {
         let mut scaler = Scaler::new(self.model.autoscaling, Instant::now());
         let mut look_back = LookBack::new(self.model.autoscaling.look_back);
+        let mut shed = Shed::new(self.model.autoscaling.look_back);
         while !stop.is_cancelled() {
-            self.decide(&mut scaler, &mut look_back, waiting());
+            self.decide(&mut scaler, &mut look_back, &mut shed, waiting());
             let period = Instant::now() + PERIOD;
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -64,17 +41,19 @@ impl Pool {
         }
     }
 
-    fn decide(&self, scaler: &mut Scaler, look_back: &mut LookBack, waiting: f64) {
+    fn decide(&self, scaler: &mut Scaler, look_back: &mut LookBack, shed: &mut Shed, waiting: f64) {
         let (now, present) = (Instant::now(), self.snapshot().ongoing);
+        let ongoing = look_back.average(now, self.queue().ongoing_area(), present);
+        let (cost, target) = (self.spec.cost.per_entry(), self.model.autoscaling.target);
         let before = scaler.desired();
         let mut replicas = self.lock();
         let counts = ReplicaCounts::of(&replicas.view());
         let decision = scaler.decide(Inputs {
             now,
-            ongoing: look_back.average(now, self.queue().ongoing_area(), present),
-            shed: 0.0,
+            ongoing,
+            shed: shed.demand(now, self.queue().turnover(), ongoing, target, cost),
             waiting,
-            cost: self.spec.cost.per_entry(),
+            cost,
             machine_limit: replicas.machine_limit(),
         });
         // A model that could not be read is tried by one replica even if none is wanted: without it
@@ -99,22 +78,5 @@ impl Pool {
     async fn crossing(&self, threshold: usize) {
         sleep(SHORTEST_PERIOD).await;
         self.queue().demand_above(threshold).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_average_is_weighted_by_time() {
-        let start = Instant::now();
-        let at = |millis| start + Duration::from_millis(millis);
-        let mut look_back = LookBack::new(Duration::from_millis(200));
-        assert_eq!(look_back.average(at(0), 0.0, 7), 7.0);
-        // 10 entries for 100 ms, then none for 100 ms.
-        assert!((look_back.average(at(100), 1.0, 0) - 10.0).abs() < 1e-9);
-        assert!((look_back.average(at(200), 1.0, 0) - 5.0).abs() < 1e-9);
-        assert!(look_back.average(at(300), 1.0, 0).abs() < 1e-9);
     }
 }

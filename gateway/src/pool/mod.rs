@@ -4,9 +4,11 @@ mod autoscaler;
 mod decisions;
 mod explanation;
 mod health;
+mod look_back;
 mod machine;
 mod replicas;
 pub mod scaling;
+mod shed;
 mod slot;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -156,7 +158,8 @@ impl Pool {
     /// Queues an entry. On an error the entry's job is not answered.
     ///
     /// # Errors
-    /// `QueueFull`, `Draining`, `NoReplica`, or the deadline's own error when it has passed.
+    /// `QueueFull`, `Draining`, `NoReplica`, `Superseded`, or the deadline's own error when it has
+    /// passed.
     pub fn submit(
         &self,
         entry: NewEntry<FrameJob>,
@@ -167,6 +170,7 @@ impl Pool {
         }
         self.queue().submit(entry).map_err(|error| match error {
             SubmitError::Full { .. } | SubmitError::IngestShareFull { .. } => self.full(),
+            SubmitError::Superseded => ErrorCode::Superseded.into(),
             SubmitError::Closed => ErrorCode::Draining.into(),
             SubmitError::Expired => expiry.into(),
         })

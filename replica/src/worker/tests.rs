@@ -75,6 +75,7 @@ impl Pool {
             priority: Priority::default(),
             origin: Origin::Interactive,
             deadline: None,
+            latest: None,
         };
         (self.spec.queue.submit(entry).unwrap(), answer)
     }

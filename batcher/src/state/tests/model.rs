@@ -1,5 +1,7 @@
 //! A second account of a pool, kept from its answers alone, which says when an answer is wrong.
 
+mod submitting;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +18,9 @@ pub(super) struct Model {
     now: Instant,
     live: BTreeMap<EntryId, Known>,
     gone: BTreeMap<EntryId, Fate>,
+    /// Those that gave way in the last operation: something newer must wait now.
+    gave_way: Vec<NewEntry<Tag>>,
+    turnover: Turnover,
     /// Turns of the highest class since a lower one that waited had one.
     passed_over: u32,
     area: f64,
@@ -31,6 +36,8 @@ pub(super) struct KnownSeat {
 
 struct Known {
     submitted: NewEntry<Tag>,
+    /// The id of the first of those whose place it has.
+    rank: EntryId,
     at: At,
     tries: u32,
     /// Turns that each other line of its class had since this one waits for its own.
@@ -60,6 +67,8 @@ impl Model {
             now,
             live: BTreeMap::new(),
             gone: BTreeMap::new(),
+            gave_way: Vec::new(),
+            turnover: Turnover::default(),
             passed_over: 0,
             area: 0.0,
         }
@@ -79,27 +88,6 @@ impl Model {
         self.now += time;
         self.step(|_| ());
         assert!((self.state.ongoing_area() - self.area).abs() < 1e-6);
-    }
-
-    pub(super) fn submit(&mut self, key: &str, priority: u32, origin: Origin, ttl: Option<u64>) {
-        let submitted = NewEntry {
-            job: Tag(self.known()),
-            fairness_key: key.into(),
-            priority: Priority::try_from(priority).unwrap(),
-            origin,
-            deadline: ttl.map(|millis| self.now + Duration::from_millis(millis)),
-        };
-        let before = self.state.snapshot();
-        let has_place = before.queued < self.limits.max_queued
-            && (origin == Origin::Interactive
-                || before.queued_ingest < self.limits.max_queued_ingest);
-        let answer = self.step(|state| state.submit(&submitted));
-        assert_eq!(answer.is_ok(), has_place, "{answer:?} with {before:?}");
-        if let Ok(id) = answer {
-            assert_eq!(id, EntryId(submitted.job.0));
-            let overtaken_by = BTreeMap::new();
-            self.live.insert(id, Known { submitted, at: At::Queue, tries: 0, overtaken_by });
-        }
     }
 
     pub(super) fn cancel(&mut self, id: EntryId) {
@@ -152,6 +140,7 @@ impl Model {
         let answer = self.step(|state| state.finish(seat, id));
         assert_eq!(answer, is_held.then_some(Tag(id.0)));
         if is_held {
+            self.turnover.finished += 1;
             self.gone(id, Fate::Finished);
         }
     }
@@ -224,7 +213,15 @@ impl Model {
     }
 
     /// After every operation: the counts of the pool are those of this account.
-    pub(super) fn check(&self) {
+    pub(super) fn check(&mut self) {
+        for entry in std::mem::take(&mut self.gave_way) {
+            let waiting = self.waiting_in_stead_of(&entry);
+            assert!(waiting.is_some(), "{:?} gave way to nothing", entry.job);
+        }
+        for known in self.live.values() {
+            self.waiting_in_stead_of(&known.submitted);
+        }
+        assert_eq!(self.state.turnover(), self.turnover);
         let count = |wanted: fn(&Known) -> bool| self.live.values().filter(|k| wanted(k)).count();
         let counts = self.state.snapshot();
         assert_eq!(counts.queued, count(|known| known.at == At::Queue));
@@ -265,10 +262,17 @@ impl Model {
         let known = self.live.remove(&id);
         assert!(known.is_some(), "{id} left again, now {fate:?}, before {:?}", self.gone.get(&id));
         let left = known.as_ref().and_then(|known| known.left(self.now));
+        let waited = known.as_ref().is_some_and(|known| known.at == At::Queue);
+        let is_ingest =
+            known.as_ref().is_some_and(|known| known.submitted.origin == Origin::Ingest);
+        if fate == Fate::Removed(Removal::Superseded) {
+            self.turnover.shed += 1;
+            self.gave_way.extend(known.as_ref().map(|known| known.submitted.clone()));
+        }
         if fate == Fate::Removed(Removal::Expired) {
             // What is due, or what still waits and could not be finished in time.
-            let waits = known.is_some_and(|known| known.at == At::Queue);
-            assert!(left == Some(Duration::ZERO) || waits && left.is_some(), "{id} had {left:?}");
+            assert!(left == Some(Duration::ZERO) || waited && left.is_some(), "{id} had {left:?}");
+            self.turnover.shed += u64::from(waited && is_ingest);
         } else {
             assert_ne!(left, Some(Duration::ZERO), "{id} should have expired");
         }
@@ -277,7 +281,8 @@ impl Model {
 
     fn returned(&mut self, ids: &[EntryId], charge: Charge) {
         for id in ids {
-            let known = self.live.get_mut(id).unwrap();
+            // What gave way to a newer one has left.
+            let Some(known) = self.live.get_mut(id) else { continue };
             known.at = At::Queue;
             known.tries += u32::from(charge == Charge::Suspect);
             known.overtaken_by.clear();
@@ -300,8 +305,9 @@ impl Model {
     fn check_order(&mut self, id: EntryId) {
         let NewEntry { priority, fairness_key: key, .. } = self.live[&id].submitted.clone();
         let waiting = || self.live.iter().filter(|(_, known)| known.at == At::Queue);
-        let mut line = waiting().filter(|(_, k)| k.submitted.is_in(priority, &key));
-        assert_eq!(line.next().map(|(&first, _)| first), Some(id), "not the first of its line");
+        let line = waiting().filter(|(_, known)| known.submitted.is_in(priority, &key));
+        let first = line.min_by_key(|(_, known)| known.rank).map(|(&first, _)| first);
+        assert_eq!(first, Some(id), "not the first of its line");
 
         let highest = waiting().map(|(_, known)| known.submitted.priority).max();
         let lowest = waiting().map(|(_, known)| known.submitted.priority).min();

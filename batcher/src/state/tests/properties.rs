@@ -7,17 +7,46 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Submit { key: usize, priority: u32, origin: Origin, ttl: Option<u64> },
-    Cancel { entry: u64 },
-    Discard { origin: Origin },
+    Submit {
+        key: usize,
+        priority: u32,
+        origin: Origin,
+        ttl: Option<u64>,
+        latest: Option<(u32, u64)>,
+    },
+    Cancel {
+        entry: u64,
+    },
+    Discard {
+        origin: Origin,
+    },
     Register,
-    Leave { seat: usize },
-    StopClaiming { seat: usize },
-    Claim { seat: usize, room: usize },
-    Start { seat: usize, count: usize },
-    Finish { seat: usize, entry: usize },
-    GiveBack { seat: usize, executing: bool, charge: Charge },
-    Pass { millis: u64 },
+    Leave {
+        seat: usize,
+    },
+    StopClaiming {
+        seat: usize,
+    },
+    Claim {
+        seat: usize,
+        room: usize,
+    },
+    Start {
+        seat: usize,
+        count: usize,
+    },
+    Finish {
+        seat: usize,
+        entry: usize,
+    },
+    GiveBack {
+        seat: usize,
+        executing: bool,
+        charge: Charge,
+    },
+    Pass {
+        millis: u64,
+    },
     ComeToRest,
 }
 
@@ -28,11 +57,14 @@ fn step() -> impl Strategy<Value = Step> {
     let origin = || prop_oneof![Just(Origin::Interactive), Just(Origin::Ingest)];
     let priority = prop_oneof![4 => Just(5u32), 1 => Just(0), 2 => Just(9)];
     let ttl = prop_oneof![4 => Just(None), 1 => (1..50u64).prop_map(Some)];
+    let lag = prop_oneof![3 => Just(0u64), 1 => 1..8u64];
+    let latest = prop_oneof![2 => Just(None), 3 => (0..2u32, lag).prop_map(Some)];
     let charge = prop_oneof![Just(Charge::Free), Just(Charge::Suspect)];
     let seat = 0..MOST_SEATS;
     prop_oneof![
-        24 => (0..KEYS.len(), priority, origin(), ttl)
-            .prop_map(|(key, priority, origin, ttl)| Step::Submit { key, priority, origin, ttl }),
+        24 => (0..KEYS.len(), priority, origin(), ttl, latest).prop_map(
+            |(key, priority, origin, ttl, latest)| Step::Submit { key, priority, origin, ttl, latest },
+        ),
         2 => any::<u64>().prop_map(|entry| Step::Cancel { entry }),
         1 => origin().prop_map(|origin| Step::Discard { origin }),
         2 => Just(Step::Register),
@@ -52,8 +84,8 @@ fn step() -> impl Strategy<Value = Step> {
 fn run(model: &mut Model, step: Step) {
     let taken = model.seats.len();
     match step {
-        Step::Submit { key, priority, origin, ttl } => {
-            model.submit(KEYS[key], priority, origin, ttl);
+        Step::Submit { key, priority, origin, ttl, latest } => {
+            model.submit(KEYS[key], priority, origin, ttl, latest);
         }
         Step::Cancel { entry } => model.cancel(EntryId(entry % (model.known() + 1))),
         Step::Discard { origin } => model.discard(origin),

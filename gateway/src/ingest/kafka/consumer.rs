@@ -19,7 +19,8 @@ use crate::{
         gate::Gate,
         in_flight::InFlight,
         observe::ConsumerMetrics,
-        outcome::Tries,
+        outcome::{DropReason, Tries},
+        overload::OverloadRule,
         record::Record,
     },
     policy::Ingest,
@@ -38,6 +39,7 @@ pub(super) struct ConsumerThread {
     pub(super) admission: Admission,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) gate: Gate,
+    pub(super) overload: OverloadRule,
     /// When to poll next while there is no room.
     pub(super) next_poll: Instant,
     // How it is told to stop, and tells that it has.
@@ -130,6 +132,7 @@ impl ConsumerThread {
     /// there is room for it.
     fn regulate(&mut self, wanted: Stage) -> bool {
         let share = self.admission.ingest_fill(&self.models);
+        let share = if self.overload.pauses_for_backlog() { share } else { 0.0 };
         let full = self.gate.decide(share, self.in_flight.fill());
         let open = wanted == Stage::Taking && !full && self.take_held();
         let mut group = self.group();
@@ -143,7 +146,7 @@ impl ConsumerThread {
     }
 
     /// Takes the held records that there is room for; true if there is room for more.
-    fn take_held(&self) -> bool {
+    fn take_held(&mut self) -> bool {
         while self.in_flight.has_room() {
             let held = self.group().next_held();
             let Some(record) = held else { return true };
@@ -152,7 +155,7 @@ impl ConsumerThread {
         false
     }
 
-    fn poll_and_take(&self) -> Result<(), KafkaError> {
+    fn poll_and_take(&mut self) -> Result<(), KafkaError> {
         if let Some(record) = self.poll(POLL_WAIT)? {
             self.take(record);
         }
@@ -190,7 +193,7 @@ impl ConsumerThread {
         Ok(None)
     }
 
-    fn take(&self, fetched: Fetched) {
+    fn take(&mut self, fetched: Fetched) {
         let read = Record::read(&fetched.raw(), &self.rule.record);
         let (record, bad) = match read {
             Ok(record) => (record, None),
@@ -210,11 +213,16 @@ impl ConsumerThread {
             record,
             original: fetched.original,
             deadline: freshness.deadline(),
+            latest: self.overload.taken(),
         });
         self.metrics.records.increment(1);
         self.metrics.board.cameras.frame(&taken.record.camera_id, now.0);
         match (bad, freshness) {
             (Some(error), _) => self.refuse_bad(&taken, &models, &error),
+            (None, _) if !self.overload.spares(&taken.record) => {
+                entries(&taken, &models)
+                    .for_each(|e| self.admission.drop_entry(e, DropReason::Nth));
+            }
             (None, Freshness::TooOld) => {
                 self.refuse(&taken, &models, &ServeError::new(ErrorCode::FrameTooOld));
             }
@@ -230,17 +238,20 @@ impl ConsumerThread {
     }
 
     fn refuse(&self, taken: &Arc<TakenRecord>, models: &[Arc<str>], error: &ServeError) {
-        for model in models {
-            let entry = Entry {
-                taken: Arc::clone(taken),
-                model: Arc::clone(model),
-                tries: Tries::default(),
-            };
-            self.admission.refuse(entry, error.clone());
-        }
+        entries(taken, models).for_each(|entry| self.admission.refuse(entry, error.clone()));
     }
 
     fn group(&self) -> MutexGuard<'_, Group> {
         self.consumer.context().group()
     }
+}
+
+/// The entries of a record that no pool has seen.
+fn entries(taken: &Arc<TakenRecord>, models: &[Arc<str>]) -> impl Iterator<Item = Entry> {
+    let entry = |model: &Arc<str>| Entry {
+        taken: Arc::clone(taken),
+        model: Arc::clone(model),
+        tries: Tries::default(),
+    };
+    models.iter().map(entry)
 }

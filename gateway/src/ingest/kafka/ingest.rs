@@ -34,6 +34,7 @@ use crate::{
         gate::Gate,
         in_flight::InFlight,
         observe::{ConsumerMetrics, Observation, OutcomeObserver},
+        overload::{OverloadRule, demanding_part},
     },
     intake::Intake,
     metrics::Registry,
@@ -49,6 +50,8 @@ use crate::{
 pub struct KafkaIngest {
     group: String,
     models: Arc<[Arc<str>]>,
+    /// The part of the lag that is demand.
+    demanding_part: f64,
     status: Arc<Status>,
     in_flight: Arc<InFlight>,
     /// What the consumer is to do, and what it has come to.
@@ -98,6 +101,7 @@ impl KafkaIngest {
             admission: admission.clone(),
             in_flight: Arc::clone(&in_flight),
             gate: Gate::default(),
+            overload: OverloadRule::new(ingest),
             next_poll: Instant::now(),
             wanted: wanted_seen,
             reached,
@@ -123,6 +127,7 @@ impl KafkaIngest {
         Ok(Self {
             group: ingest.group.clone(),
             models,
+            demanding_part: demanding_part(ingest.overload),
             status,
             in_flight,
             wanted,
@@ -139,9 +144,10 @@ impl KafkaIngest {
     }
 
     /// What waits in the topics, in entries for each of its models: the lag of the assigned
-    /// partitions, but at most what arrives within `max_frame_age`. Measured twice a second.
+    /// partitions, but at most what arrives within `max_frame_age`; of every n-th record only
+    /// those, and nothing under `latest_only`. Measured twice a second.
     pub fn waiting_demand(&self) -> f64 {
-        self.status.demand()
+        self.status.demand() * self.demanding_part
     }
 
     /// Whether it consumes, or will as soon as a broker answers. Once false, it stays so: only a

@@ -16,7 +16,8 @@ fn expected(code: ErrorCode) -> (&'static str, &'static str, &'static str) {
         | ErrorCode::ReplicaCrashed
         | ErrorCode::Internal
         | ErrorCode::Cancelled => ("retry", "dead_letter", "abandon"),
-        ErrorCode::FrameTooOld | ErrorCode::DeadlineExceeded => ("drop", "drop", "drop"),
+        ErrorCode::FrameTooOld | ErrorCode::DeadlineExceeded => ("too_old", "too_old", "too_old"),
+        ErrorCode::Superseded => ("superseded", "superseded", "superseded"),
         _ => ("dead_letter", "dead_letter", "dead_letter"),
     }
 }
@@ -24,7 +25,7 @@ fn expected(code: ErrorCode) -> (&'static str, &'static str, &'static str) {
 fn verdict(code: ErrorCode, failed: u32, stopping: bool) -> &'static str {
     let tries = Tries { failed, deferred: failed };
     match judge(&ServeError::new(code), tries, &RETRIES, stopping, 1) {
-        Verdict::Drop(DropReason::TooOld) => "drop",
+        Verdict::Drop(reason) => reason.name(),
         Verdict::Retry(_) => "retry",
         Verdict::DeadLetter => "dead_letter",
         Verdict::Abandon => "abandon",
@@ -56,8 +57,10 @@ fn only_what_may_be_the_records_fault_uses_up_tries() {
 fn outcomes_have_labels_of_their_own() {
     let labels: std::collections::HashSet<_> =
         OutcomeKind::all().map(OutcomeKind::labels).collect();
-    assert_eq!(labels.len(), 2 + ErrorCode::ALL.len());
-    assert!(labels.contains(&("dropped", "too_old")));
+    assert_eq!(labels.len(), 1 + DropReason::ALL.len() + ErrorCode::ALL.len());
+    for reason in ["too_old", "superseded", "nth"] {
+        assert!(labels.contains(&("dropped", reason)));
+    }
 }
 
 proptest! {

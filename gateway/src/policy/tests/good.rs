@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::parse_text;
 use crate::policy::{
-    Backend, Bucket, Fsync, JsonlSink, Limits, Place, Policy, RecordMap, Retries, Selector, Server,
-    Sink, Start, Target, load,
+    Backend, Bucket, Fsync, JsonlSink, Limits, Overload, Place, Policy, RecordMap, Retries,
+    Selector, Server, Sink, Start, Target, load,
 };
 
 fn ms(milliseconds: u64) -> Duration {
@@ -96,6 +96,7 @@ fn the_least_ingest_has_the_documented_defaults() {
         (None, Start::Committed, 4096)
     );
     assert_eq!((ingest.commit_interval, &ingest.dead_letter), (ms(200), &None));
+    assert_eq!((ingest.number, ingest.overload), (0, Overload::ProcessAll));
     assert_eq!(ingest.retries, Retries { attempts: 5, backoff: ms(100) });
     assert_eq!((ingest.session_timeout, ingest.metadata_refresh), (ms(45_000), ms(5_000)));
 }
@@ -143,6 +144,21 @@ fn what_is_written_runs() {
         ("b:", Start::Latest, Some("d"))
     );
     assert_eq!(ingest.instance_id.as_deref(), Some("i"));
+}
+
+#[test]
+fn each_ingest_has_its_overload_policy_and_number() {
+    let written = ["process_all", "latest_only", "{ every_nth: 3 }", "{ every_nth: 2 }", ""];
+    let ingest = |overload| {
+        format!("- kafka: {{ brokers: \"k:1\", topics: t, group: g }}\n  overload: {overload}\n")
+    };
+    let ingests: String = written.map(ingest).concat();
+    let models = "models: { m: { artifact: a } }\nsinks: [jsonl: { path: p }]\n";
+    let policy = parse_text(&format!("{models}ingest:\n{ingests}")).unwrap();
+    let found: Vec<_> = policy.ingest.iter().map(|i| (i.number, i.overload)).collect();
+    let [all, latest] = [Overload::ProcessAll, Overload::LatestOnly];
+    let wanted = [all, latest, Overload::EveryNth(3), Overload::EveryNth(2), all];
+    assert_eq!(found, (0..).zip(wanted).collect::<Vec<_>>());
 }
 
 #[test]

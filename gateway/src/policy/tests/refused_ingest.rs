@@ -66,6 +66,57 @@ fn other_keys() {
     let table = [
         ("models: [▸n]", "ingest[0].models[0]: unknown model `n`; did you mean `m`?"),
         ("models: [m, ▸m]", "ingest[0].models[1]: `m` is given twice; keep one"),
+        (
+            "overload: ▸lastest_only",
+            "ingest[0].overload: `lastest_only` is not accepted; did you mean `latest_only`?",
+        ),
+        (
+            "overload: ▸drop",
+            "ingest[0].overload: `drop` is not accepted; write one of `process_all`, `latest_only`, `every_nth`",
+        ),
+        (
+            "overload: { ▸every_n: 3 }",
+            "ingest[0].overload: unknown key `every_n`; did you mean `every_nth`?",
+        ),
+        (
+            "overload: { every_nth: ▸0 }",
+            "ingest[0].overload.every_nth: a whole number from 2 to 1000000; got `0`",
+        ),
+        (
+            "overload: { every_nth: ▸1 }",
+            "ingest[0].overload.every_nth: a whole number from 2 to 1000000; got `1`",
+        ),
+        (
+            "overload: { every_nth: ▸-3 }",
+            "ingest[0].overload.every_nth: a whole number from 2 to 1000000; got `-3`",
+        ),
+        (
+            "overload: { every_nth: ▸2.5 }",
+            "ingest[0].overload.every_nth: a whole number from 2 to 1000000; got `2.5`",
+        ),
+        (
+            "overload: { every_nth: ▸third }",
+            "ingest[0].overload.every_nth: a whole number from 2 to 1000000; got `third`",
+        ),
+        ("overload: { every_nth: ▸[3] }", "ingest[0].overload.every_nth: expected a single value"),
+        (
+            "overload: ▸every_nth",
+            "ingest[0].overload: `every_nth` needs its number; write { every_nth: 3 }",
+        ),
+        (
+            "overload: { every_nth: 3, ▸latest_only: 1 }",
+            "ingest[0].overload: unknown key `latest_only`; write one of `every_nth`",
+        ),
+        ("overload: ▸3", "ingest[0].overload: write process_all, latest_only or { every_nth: 3 }"),
+        (
+            "overload: ▸[latest_only]",
+            "ingest[0].overload: write process_all, latest_only or { every_nth: 3 }",
+        ),
+        ("overload: ▸{}", "ingest[0].overload: the key `every_nth` is missing; write it"),
+        (
+            "overload: { every_nth▸: }",
+            "ingest[0].overload.every_nth: a value is missing here; write one",
+        ),
         ("record: { uri: ▸/a~2 }", "ingest[0].record.uri: in a JSON pointer `~` is written `~0`"),
         (
             "record: { camera_id: ▸\"\" }",

@@ -60,18 +60,6 @@ fn what_this_build_does_not_have_is_refused() {
             "models.m.placement: `process` is not accepted;",
         ),
         (
-            "ingest:\n  - overload: ▸latest_only",
-            "ingest[0].overload: `latest_only` is not accepted;",
-        ),
-        (
-            "ingest:\n  - overload:\n      ▸every_nth: 3",
-            "ingest[0].overload: `every_nth` is not accepted;",
-        ),
-        (
-            "ingest: [{ overload: { ▸every_nth: 3 } }]",
-            "ingest[0].overload: `every_nth` is not accepted;",
-        ),
-        (
             "ingest: [{ delivery: ▸exactly_once }]",
             "ingest[0].delivery: `exactly_once` is not accepted;",
         ),

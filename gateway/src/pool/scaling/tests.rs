@@ -114,10 +114,10 @@ fn no_demand_scales_to_zero_and_any_demand_back() {
 }
 
 #[test]
-fn records_that_wait_upstream_count() {
+fn records_that_wait_upstream_or_were_shed_count() {
     let now = Instant::now();
-    let mut scaler = Scaler::new(policy(), now);
-    let inputs =
-        Inputs { now, ongoing: 4.0, shed: 0.0, waiting: 8.0, cost: None, machine_limit: 8 };
-    assert_eq!(scaler.decide(inputs).desired, 3);
+    for (shed, waiting) in [(0.0, 8.0), (8.0, 0.0), (3.0, 5.0)] {
+        let inputs = Inputs { now, ongoing: 4.0, shed, waiting, cost: None, machine_limit: 8 };
+        assert_eq!(Scaler::new(policy(), now).decide(inputs).desired, 3);
+    }
 }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use framegate_batcher::Latest;
 use framegate_proto::ErrorCode;
 use framegate_replica::{Answer, ModelOutput, Responder, Served, Timings};
 use rdkafka::{
@@ -25,7 +26,7 @@ use crate::{
     ingest::{KafkaIngest, OutcomeKind, OutcomeObserver},
     intake::{FrameRequest, FrameSource, Intake},
     metrics::Registry,
-    policy::{Ingest, RecordMap, Retries, Selector, Start},
+    policy::{Ingest, Overload, RecordMap, Retries, Selector, Start},
     sink::{Acknowledged, Batch, Sink, SinkError, Sinks},
 };
 
@@ -38,6 +39,7 @@ pub(super) const DEAD: &str = "dead";
 pub(super) struct Waiting {
     pub(super) uri: String,
     pub(super) model: Arc<str>,
+    pub(super) latest: Option<Latest>,
     responder: Responder,
 }
 
@@ -81,7 +83,8 @@ impl Intake for FakeIntake {
         let FrameSource::Uri(uri) = &request.source else { panic!("records hold references") };
         for model in models {
             let responder = responder(model);
-            let waiting = Waiting { uri: uri.clone(), model: Arc::clone(model), responder };
+            let (uri, model, latest) = (uri.clone(), Arc::clone(model), request.latest);
+            let waiting = Waiting { uri, model, latest, responder };
             assert!(self.entries.try_send(waiting).is_ok(), "tests keep fewer entries");
         }
     }
@@ -310,6 +313,7 @@ pub(super) fn headers(letter: &OwnedMessage) -> HashMap<String, String> {
 fn policy(brokers: &str, models: &[&str]) -> Ingest {
     let pointer = |name: &str| Selector::Pointer(format!("/{name}"));
     Ingest {
+        number: 0,
         brokers: brokers.to_owned(),
         topics: vec!["^camera_[0-9]+$".to_owned()],
         group: "framegate".to_owned(),
@@ -323,6 +327,7 @@ fn policy(brokers: &str, models: &[&str]) -> Ingest {
             models: pointer("models"),
             uri_prefix: String::new(),
         },
+        overload: Overload::ProcessAll,
         max_frame_age: None,
         start: Start::Committed,
         max_in_flight: 1000,

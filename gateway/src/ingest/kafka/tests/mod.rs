@@ -4,5 +4,6 @@
 mod faults;
 mod flow;
 mod harness;
+mod overload;
 mod pressure;
 mod stop;
