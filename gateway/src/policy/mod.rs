@@ -40,6 +40,7 @@ pub use model::{Backend, Model};
 pub use record::{RecordMap, Selector};
 pub use server::Server;
 pub use sink::Sink;
+pub use units::parse_duration;
 
 use checks::Checks;
 use paths::Base;

@@ -1,0 +1,82 @@
+//! The first and the last lines.
+
+use std::time::Duration;
+
+use ratatui::{
+    Frame,
+    layout::{Alignment, Rect},
+    widgets::{Paragraph, Wrap},
+};
+
+use super::{
+    text::{clock, cut, span},
+    theme::Theme,
+    widgets::Pieces,
+};
+use crate::top::screen::{Link, Screen};
+
+/// Whose figures these are, whether it is there, and the time of what is seen.
+pub fn header(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
+    let left = Pieces::default()
+        .add(" framegate ", theme.focus())
+        .add(format!(" {}  ", screen.address), theme.strong());
+    let left = match &screen.link {
+        Link::Connecting => left.add("◌ connecting", theme.notable()),
+        Link::Live => left.add("● live", theme.good()),
+        Link::Lost { reason, retry_in } => {
+            let text = format!("✕ reconnecting every {}: {reason}", span_of(*retry_in));
+            left.add(cut(&text, usize::from(area.width).saturating_sub(36)), theme.bad())
+        }
+    };
+    frame.render_widget(Paragraph::new(left.line()), area);
+    if let Some(right) = times(screen) {
+        let right = Pieces::default().add(right, theme.quiet()).line();
+        let width = u16::try_from(right.width()).unwrap_or(u16::MAX);
+        // Being away is said at length; the times can be read when it is back.
+        if screen.link == Link::Live && width < area.width / 2 {
+            frame.render_widget(Paragraph::new(right).alignment(Alignment::Right), area);
+        }
+    }
+}
+
+/// What to know besides, such as a command to try.
+pub fn note(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
+    let text = Paragraph::new(screen.note.as_str()).style(theme.quiet());
+    frame.render_widget(text.wrap(Wrap { trim: false }), area);
+}
+
+/// The keys, and what the signs mean.
+pub fn footer(frame: &mut Frame, area: Rect, theme: Theme) {
+    let keys = [("q", "quit"), ("Tab", "pane"), ("↑↓", "scroll"), ("s", "sort")];
+    let left = keys.iter().fold(Pieces::default(), |line, (key, does)| {
+        line.add(format!(" {key}"), theme.strong()).add(format!(" {does} "), theme.quiet())
+    });
+    let signs = [
+        ("●", "running", theme.good()),
+        ("◐", "starting", theme.notable()),
+        ("◌", "draining", theme.leaving()),
+        ("✕", "failed", theme.bad()),
+    ];
+    let right = signs.iter().fold(Pieces::default(), |line, (sign, means, style)| {
+        line.add(format!(" {sign}"), *style).add(format!(" {means} "), theme.quiet())
+    });
+    let (left, right) = (left.line(), right.line());
+    let fits = left.width() + right.width() <= usize::from(area.width);
+    frame.render_widget(Paragraph::new(left), area);
+    if fits {
+        frame.render_widget(Paragraph::new(right).alignment(Alignment::Right), area);
+    }
+}
+
+/// How long the gateway was watched, and the time of day by its clock.
+fn times(screen: &Screen) -> Option<String> {
+    let at = screen.history.latest.as_ref()?.at;
+    let watched = at.duration_since(screen.history.first_at?);
+    let watched = span(Duration::try_from(watched).unwrap_or_default());
+    Some(format!("watched {watched}   {} ", clock(at, &screen.zone)))
+}
+
+/// A pause before the next try, which may be a part of a second.
+fn span_of(pause: Duration) -> String {
+    format!("{} s", pause.as_secs_f64())
+}
