@@ -11,7 +11,12 @@ use crate::policy::parse_duration;
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// The gateway's gRPC address.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000", env = "FRAMEGATE_ADDR")]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:9000",
+        env = "FRAMEGATE_ADDR"
+    )]
     pub addr: String,
     /// Between two readings, 100ms to 60s; rates are over this time.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]

@@ -62,8 +62,11 @@ pub fn lost(at: Timestamp, address: &str, reason: &str, retry_in: Duration) -> S
 
 /// Counts by reason, the largest first.
 pub fn by_reason(counts: &HashMap<String, u64>) -> Vec<(&str, u64)> {
-    let mut counts: Vec<(&str, u64)> =
-        counts.iter().filter(|(_, count)| **count > 0).map(|(r, count)| (r.as_str(), *count)).collect();
+    let mut counts: Vec<(&str, u64)> = counts
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(r, count)| (r.as_str(), *count))
+        .collect();
     counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     counts
 }
@@ -153,10 +156,7 @@ mod tests {
     fn names_of_others_cannot_be_taken_for_pairs_or_lines() {
         let mut line = Line::new(Timestamp::UNIX_EPOCH);
         line.name("camera", "yard\nqueued=7 \u{1b}[2J").name("empty", "");
-        assert_eq!(
-            line.0,
-            "1970-01-01T00:00:00Z camera=\"yard\\nqueued=7 \\u{1b}[2J\" empty=\"\""
-        );
+        assert_eq!(line.0, "1970-01-01T00:00:00Z camera=\"yard\\nqueued=7 \\u{1b}[2J\" empty=\"\"");
     }
 
     #[test]

@@ -44,8 +44,6 @@ pub enum Link {
     Lost {
         /// Why.
         reason: String,
-        /// The pause.
-        retry_in: Duration,
     },
 }
 
@@ -93,7 +91,8 @@ impl Sort {
     }
 
     fn order(self, a: &CameraReading, b: &CameraReading) -> Ordering {
-        let rate = |c: &CameraReading, of: fn(&CameraRates) -> f64| c.rates.as_ref().map_or(0.0, of);
+        let rate =
+            |c: &CameraReading, of: fn(&CameraRates) -> f64| c.rates.as_ref().map_or(0.0, of);
         match self {
             Self::Name => Ordering::Equal,
             Self::Frames => rate(b, |r| r.frames).total_cmp(&rate(a, |r| r.frames)),
@@ -127,9 +126,9 @@ impl Screen {
                 self.history.take(*response);
                 self.link = Link::Live;
             }
-            Update::Lost { reason, retry_in } => {
+            Update::Lost { reason, .. } => {
                 self.history.interrupt();
-                self.link = Link::Lost { reason, retry_in };
+                self.link = Link::Lost { reason };
             }
         }
     }
@@ -142,7 +141,10 @@ impl Screen {
             Action::Quit => return false,
             Action::NextPane => self.pane = self.pane.step(1),
             Action::PreviousPane => self.pane = self.pane.step(Pane::ALL.len() - 1),
-            Action::Sort => self.sort = self.sort.next(),
+            Action::Sort => {
+                self.sort = self.sort.next();
+                self.offsets[Pane::Cameras as usize] = 0;
+            }
             Action::Lines(by) => self.offsets[pane] = offset.saturating_add_signed(by),
             Action::Pages(by) => {
                 self.offsets[pane] = offset.saturating_add_signed(by * page as isize);
@@ -256,7 +258,7 @@ mod tests {
         let mut screen = testing::screen();
         let retry_in = Duration::from_secs(1);
         screen.take(Update::Lost { reason: "connection refused".into(), retry_in });
-        assert_eq!(screen.link, Link::Lost { reason: "connection refused".into(), retry_in });
+        assert_eq!(screen.link, Link::Lost { reason: "connection refused".into() });
         assert_eq!(screen.len(Pane::Cameras), 12);
         screen.take(testing::update(200));
         assert_eq!(screen.link, Link::Live);

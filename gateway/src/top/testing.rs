@@ -41,8 +41,7 @@ fn detector(second: u64) -> v1::Pool {
         counts.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
     };
     let since = second - 100;
-    let replica =
-        |state: ReplicaState| v1::Replica { state: state.into(), ..Default::default() };
+    let replica = |state: ReplicaState| v1::Replica { state: state.into(), ..Default::default() };
     v1::Pool {
         model: "detector".into(),
         version: "1.0".into(),
@@ -96,25 +95,25 @@ fn camera(number: u64, second: u64) -> v1::Camera {
 }
 
 fn results(second: u64) -> Vec<v1::CameraResult> {
-    let found = |label: &str, score| v1::Detection {
-        label: label.to_owned(),
-        score,
-        ..Default::default()
-    };
+    let found =
+        |label: &str, score| v1::Detection { label: label.to_owned(), score, ..Default::default() };
     let items = vec![found("car", 0.5), found("person", 0.9125), found("person", 0.75)];
     let class = v1::Class { label: "street sign".into(), index: 919, score: 0.625 };
     let outcomes = [
         ("detector", Outcome::Detections(v1::Detections { items })),
-        ("classifier", Outcome::Classification(v1::Classification {
-            classes: vec![class],
-            embedding: None,
-        })),
+        (
+            "classifier",
+            Outcome::Classification(v1::Classification { classes: vec![class], embedding: None }),
+        ),
         ("detector", Outcome::Detections(v1::Detections::default())),
-        ("detector", Outcome::Error(v1::Error {
-            code: 8,
-            reason: "QUEUE_FULL".into(),
-            message: "The queue of the model is full.".into(),
-        })),
+        (
+            "detector",
+            Outcome::Error(v1::Error {
+                code: 8,
+                reason: "QUEUE_FULL".into(),
+                message: "The queue of the model is full.".into(),
+            }),
+        ),
     ];
     let result = |(number, (model, outcome)): (usize, (&str, Outcome))| v1::CameraResult {
         camera_id: format!("camera_{}", number + 1),

@@ -51,7 +51,7 @@ pub fn draw(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) -> usi
 
 fn widths() -> impl Iterator<Item = Constraint> {
     COLUMNS.iter().map(|(_, width, _)| match width {
-        0 => Constraint::Fill(1),
+        0 => Constraint::Min(12),
         width => Constraint::Length(*width),
     })
 }

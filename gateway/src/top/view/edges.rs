@@ -23,9 +23,8 @@ pub fn header(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
     let left = match &screen.link {
         Link::Connecting => left.add("◌ connecting", theme.notable()),
         Link::Live => left.add("● live", theme.good()),
-        Link::Lost { reason, retry_in } => {
-            let text = format!("✕ reconnecting every {}: {reason}", span_of(*retry_in));
-            left.add(cut(&text, usize::from(area.width).saturating_sub(36)), theme.bad())
+        Link::Lost { reason } => {
+            left.add(cut(&format!("✕ reconnecting: {reason}"), 500), theme.bad())
         }
     };
     frame.render_widget(Paragraph::new(left.line()), area);
@@ -58,7 +57,7 @@ pub fn footer(frame: &mut Frame, area: Rect, theme: Theme) {
         ("✕", "failed", theme.bad()),
     ];
     let right = signs.iter().fold(Pieces::default(), |line, (sign, means, style)| {
-        line.add(format!(" {sign}"), *style).add(format!(" {means} "), theme.quiet())
+        line.add((*sign).to_owned(), *style).add(format!(" {means} "), theme.quiet())
     });
     let (left, right) = (left.line(), right.line());
     let fits = left.width() + right.width() <= usize::from(area.width);
@@ -74,9 +73,4 @@ fn times(screen: &Screen) -> Option<String> {
     let watched = at.duration_since(screen.history.first_at?);
     let watched = span(Duration::try_from(watched).unwrap_or_default());
     Some(format!("watched {watched}   {} ", clock(at, &screen.zone)))
-}
-
-/// A pause before the next try, which may be a part of a second.
-fn span_of(pause: Duration) -> String {
-    format!("{} s", pause.as_secs_f64())
 }

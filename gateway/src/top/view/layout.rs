@@ -32,10 +32,13 @@ pub struct Card {
 
 /// From this width on, the cameras have a column of their own.
 const WIDE: u16 = 140;
+/// With fewer lines than this, only the pane that the keys scroll is shown.
+const SMALL: u16 = 15;
 const CAMERAS_WIDTH: u16 = 62;
 /// Lines of a card besides its sparklines.
 pub const CARD_TEXT: u16 = 3;
 const BORDERS: u16 = 2;
+const SMALLEST: Card = Card { spark: 1, gap: 0 };
 /// What a pane needs to be of use.
 const LEAST: u16 = 4;
 
@@ -46,6 +49,9 @@ impl Panes {
         let rows = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(note)];
         let [header, body, note, footer] =
             Layout::vertical(rows.into_iter().chain([Constraint::Length(1)])).areas(area);
+        if body.height < SMALL {
+            return Self { header, note, footer, ..Self::only(screen.pane, body) };
+        }
         let wide = area.width >= WIDE;
         let aside = if wide { CAMERAS_WIDTH } else { 0 };
         let columns = [Constraint::Fill(1), Constraint::Length(aside)];
@@ -56,6 +62,19 @@ impl Panes {
         let [pools, below, results] = Layout::vertical(rows).areas(left);
         let cameras = if wide { right } else { below };
         Self { header, pools, card, cameras, results, note, footer }
+    }
+
+    fn only(pane: Pane, body: Rect) -> Self {
+        let area = |which| if pane == which { body } else { Rect::ZERO };
+        Self {
+            header: Rect::ZERO,
+            pools: area(Pane::Pools),
+            card: SMALLEST,
+            cameras: area(Pane::Cameras),
+            results: area(Pane::Results),
+            note: Rect::ZERO,
+            footer: Rect::ZERO,
+        }
     }
 }
 
@@ -72,8 +91,7 @@ fn cards(height: u16, wide: bool, screen: &Screen) -> (u16, Card) {
     let below = if wide { height / 4 } else { height / 2 };
     let room = height.saturating_sub(below.max(LEAST));
     let sizes = [(4, 1), (3, 1), (2, 1), (2, 0), (1, 0)].map(|(spark, gap)| Card { spark, gap });
-    let least = sizes[sizes.len() - 1];
-    let card = sizes.into_iter().find(|card| needed(*card) <= room).unwrap_or(least);
+    let card = sizes.into_iter().find(|card| needed(*card) <= room).unwrap_or(SMALLEST);
     (needed(card).min(room.max(LEAST)).min(height), card)
 }
 

@@ -17,7 +17,7 @@ use super::screen::Screen;
 use layout::Panes;
 
 /// Draws the screen; answers how many items fit in each pane, in the order of
-/// [`super::screen::Pane::ALL`].
+/// [`super::screen::Pane::ALL`]. On a small terminal a pane may not be there, and fits none.
 pub fn draw(frame: &mut Frame, screen: &Screen, theme: Theme) -> [usize; 3] {
     let panes = Panes::arrange(frame.area(), screen);
     edges::header(frame, panes.header, screen, theme);

@@ -30,7 +30,7 @@ const STATES: [State; 4] = [
 ];
 /// More replicas than this are only counted.
 const MOST_SIGNS: usize = 12;
-const NAME_WIDTH: usize = 18;
+const NAME_WIDTH: usize = 20;
 
 /// Draws a card for each pool from the pane's offset on; answers how many fit.
 pub fn draw(frame: &mut Frame, area: Rect, card: Card, screen: &Screen, theme: Theme) -> usize {
@@ -86,7 +86,7 @@ fn draw_card(
     let problem = u16::from(!reading.pool.problem.is_empty());
     let rows = [1, problem, 1, card.spark, 1].map(Constraint::Length);
     let [head, why, figures, sparks, ends] = Layout::vertical(rows).areas(area);
-    frame.render_widget(Paragraph::new(self::head(&reading.pool, theme)), head);
+    draw_head(frame, head, &reading.pool, theme);
     let problem = format!("  ! {}", cut(&reading.pool.problem, 500));
     frame.render_widget(Paragraph::new(problem).style(theme.bad()), why);
     frame.render_widget(Paragraph::new(self::figures(reading, theme)), figures);
@@ -96,30 +96,39 @@ fn draw_card(
     frame.render_widget(Paragraph::new(endings(reading, theme)), ends);
 }
 
-/// Its name, its replicas, and how many there may be.
-fn head(pool: &v1::Pool, theme: Theme) -> Line<'static> {
+/// Its name and its replicas; at the right, how many there may be.
+fn draw_head(frame: &mut Frame, area: Rect, pool: &v1::Pool, theme: Theme) {
+    let mut range = Pieces::default();
+    if !pool.serving {
+        range = range.add("  not serving", theme.bad());
+    }
+    let (desired, least, most) = (pool.desired_replicas, pool.min_replicas, pool.max_replicas);
+    let range = range.add(format!("  wants {desired} of {least}–{most}"), theme.quiet()).line();
+    let width = u16::try_from(range.width()).unwrap_or(u16::MAX);
+    let columns = [Constraint::Fill(1), Constraint::Length(width)];
+    let [left, right] = Layout::horizontal(columns).areas(area);
+    frame.render_widget(Paragraph::new(name_and_replicas(pool, theme)), left);
+    frame.render_widget(Paragraph::new(range), right);
+}
+
+fn name_and_replicas(pool: &v1::Pool, theme: Theme) -> Line<'static> {
     let name = cut(&pool.model, NAME_WIDTH);
-    let version = cut(&pool.version, (NAME_WIDTH + 6).saturating_sub(name.chars().count() + 2));
-    let used = name.chars().count() + 1 + version.chars().count();
-    let padding = " ".repeat((NAME_WIDTH + 6).saturating_sub(used) + 1);
-    let mut line = Pieces::default()
-        .add(name, theme.strong())
-        .add(format!(" {version}{padding}"), theme.quiet());
+    let rest = NAME_WIDTH.saturating_sub(name.chars().count());
+    let version = format!(" {:<rest$} ", cut(&pool.version, rest));
+    let mut line = Pieces::default().add(name, theme.strong()).add(version, theme.quiet());
     let (mut words, mut signs) = (Vec::new(), 0);
     for (state, sign, word, style) in STATES {
         let count = count(pool, state);
-        if count > 0 {
-            words.push(format!("{count} {word}"));
-        }
         let shown = count.min(MOST_SIGNS - signs);
         signs += shown;
         line = line.add(sign.repeat(shown), style(theme));
+        if count > 0 {
+            words.push(format!("{count} {word}"));
+        }
     }
-    let range = format!("wants {} of {}–{}", pool.desired_replicas, pool.min_replicas, pool.max_replicas);
     let words = if words.is_empty() { "no replica".to_owned() } else { words.join(", ") };
-    let line = line.add(format!("{} {words}", if signs > 0 { " " } else { "" }), Style::new());
-    let line = line.add(format!("  {range}"), theme.quiet());
-    if pool.serving { line.line() } else { line.add("  not serving", theme.bad()).line() }
+    let gap = if signs > 0 { " " } else { "" };
+    line.add(format!("{gap}{words}"), Style::new()).line()
 }
 
 /// What waits, what is done, how fast.
@@ -131,7 +140,7 @@ fn figures(reading: &PoolReading, theme: Theme) -> Line<'static> {
         ("ongoing", pool.ongoing.to_string(), 5),
         ("frames/s", decimal_if(rates.map(|rates| rates.results)), 7),
         ("batch", decimal_if(rates.and_then(|rates| rates.batch_size)), 5),
-        ("frame age", age_if(rates.and_then(|rates| rates.frame_age)), 7),
+        ("age", age_if(rates.and_then(|rates| rates.frame_age)), 7),
     ];
     for (name, figure, width) in figures {
         line = line.add(format!("  {name} "), theme.quiet());
@@ -141,10 +150,10 @@ fn figures(reading: &PoolReading, theme: Theme) -> Line<'static> {
 }
 
 fn draw_trend(frame: &mut Frame, area: Rect, pool: &v1::Pool, trend: &Trend, theme: Theme) {
-    let (demand, replicas) = (format!("  demand {:>5} ", decimal(pool.demand)), "  replicas ");
+    let demand = format!("  demand {:>5} ", decimal(pool.demand));
+    let replicas = format!("  replicas {:>2} ", count(pool, ReplicaState::Running));
     let label = |text: &str| Constraint::Length(u16::try_from(text.len()).unwrap_or_default());
-    let columns =
-        [label(&demand), Constraint::Fill(3), label(replicas), Constraint::Fill(2)];
+    let columns = [label(&demand), Constraint::Fill(3), label(&replicas), Constraint::Fill(2)];
     let [demand_label, demand_area, replicas_label, replicas_area] =
         Layout::horizontal(columns).areas(area);
     frame.render_widget(Paragraph::new(demand).style(theme.quiet()), demand_label);
@@ -169,7 +178,8 @@ fn endings(reading: &PoolReading, theme: Theme) -> Line<'static> {
     for (name, counts, rate, alarm) in kinds {
         let grows = rate.is_some_and(|rate| rate > 0.0);
         let total: u64 = counts.values().sum();
-        let reasons = by_reason(counts).iter().map(|(r, count)| format!("{r} {count}")).collect::<Vec<_>>();
+        let reasons =
+            by_reason(counts).iter().map(|(r, count)| format!("{r} {count}")).collect::<Vec<_>>();
         let reasons = if total == 0 { String::new() } else { format!(" ({})", reasons.join(", ")) };
         line = line.add(format!("  {name} "), theme.quiet());
         line = line.add(total.to_string(), if grows { alarm } else { Style::new() });

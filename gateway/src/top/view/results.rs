@@ -1,11 +1,5 @@
 use framegate_proto::v1::{self, model_result::Outcome};
-use ratatui::{
-    Frame,
-    layout::Rect,
-    style::Style,
-    text::Line,
-    widgets::Paragraph,
-};
+use ratatui::{Frame, layout::Rect, style::Style, text::Line, widgets::Paragraph};
 
 use super::{
     text::{clock, cut},
@@ -59,7 +53,10 @@ fn describe(outcome: Outcome) -> String {
         Outcome::Embedding(found) => format!("embedding of {} values", found.values.len()),
         Outcome::Tensors(found) => {
             let tensors = found.items.into_iter();
-            tensors.map(|tensor| format!("{} {:?}", tensor.name, tensor.shape)).collect::<Vec<_>>().join(", ")
+            tensors
+                .map(|tensor| format!("{} {:?}", tensor.name, tensor.shape))
+                .collect::<Vec<_>>()
+                .join(", ")
         }
         Outcome::Error(error) => error.reason,
     }

@@ -75,7 +75,10 @@ mod tests {
 
     #[test]
     fn decimals_stay_narrow() {
-        assert_eq!([0.0, 42.06, 9_999.4, 12_345.6].map(decimal), ["0.0", "42.1", "9999.4", "12346"]);
+        assert_eq!(
+            [0.0, 42.06, 9_999.4, 12_345.6].map(decimal),
+            ["0.0", "42.1", "9999.4", "12346"]
+        );
         assert_eq!(decimal_if(None), "–");
     }
 

@@ -26,7 +26,7 @@ pub fn pane<'a>(which: Pane, about: &str, page: usize, screen: &Screen, theme: T
         .padding(Padding::horizontal(1))
         .title(title);
     if !about.is_empty() {
-        block = block.title(Span::styled(format!("{about} "), theme.quiet()));
+        block = block.title(Span::styled(format!(" {about} "), theme.quiet()));
     }
     let (len, first) = (screen.len(which), screen.offset(which));
     if len > page && page > 0 {
