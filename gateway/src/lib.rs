@@ -8,6 +8,7 @@
 //! ```
 
 pub mod admission;
+pub mod board;
 pub mod camera;
 pub mod demo;
 pub mod embedded_broker;

@@ -58,6 +58,9 @@ error_codes! {
         "the region is empty or does not lie within the frame";
     /// The pool's queue, or the ingest's share of it, is full.
     QueueFull => "QUEUE_FULL", ResourceExhausted, "the model's queue is full; try again later";
+    /// As many watches are open as the gateway allows.
+    TooManyWatches => "TOO_MANY_WATCHES", ResourceExhausted,
+        "as many watches are open as the gateway allows; close one or try again later";
     /// The call's deadline passed.
     DeadlineExceeded => "DEADLINE_EXCEEDED", DeadlineExceeded, "the deadline passed before a result";
     /// The frame grew older than `max_frame_age`.

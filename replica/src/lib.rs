@@ -16,7 +16,7 @@ mod worker;
 
 pub use answer::{Answer, Responder, Served, Timings};
 pub use artifact::{Artifact, ArtifactError, Channels, InputSpec, Labels, Task};
-pub use cost::BatchCost;
+pub use cost::{BatchCost, Batches};
 pub use job::FrameJob;
 pub use output::{Bounds, Class, Classification, Detection, ModelOutput};
 pub use worker::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus};

@@ -15,7 +15,7 @@ use tonic_health::server::HealthReporter;
 use crate::{
     admission::Admission,
     ingest::{KafkaIngest, OutcomeObserver},
-    metrics::{LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL},
+    metrics::{CameraMetrics, LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL},
     policy::{self, Policy},
     pool::{Pool, WaitingDemand},
     server::{ConnectionLimits, Readiness, Stack, serve_grpc, serve_http},
@@ -71,7 +71,8 @@ impl Gateway {
         let pools = build::pools(&policy, &loader, &registry)?;
         let unknown = PoolMetrics::new(&registry, UNKNOWN_MODEL);
         let buckets = build::buckets(&policy)?;
-        let admission = Admission::new(pools, buckets, loader.clone(), unknown);
+        let admission =
+            Admission::new(pools, buckets, loader.clone(), unknown, registry.board().clone());
         let admission = Arc::new(admission);
         let sinks = Arc::new(Sinks::open(&policy.sinks).await?);
         let mut ingests = Vec::new();
@@ -80,9 +81,9 @@ impl Gateway {
             let started = KafkaIngest::start(ingest, intake, sinks, &registry, observer.clone());
             ingests.push(Arc::new(started.await?));
         }
-        let Stack { service, health } = Stack::new(&policy, &admission)?;
         let [not_ready, no_calls, no_replicas, no_probes] =
             std::array::from_fn(|_| CancellationToken::new());
+        let Stack { service, health } = Stack::new(&policy, &admission, &no_calls)?;
         let readiness = Readiness::new(admission.clone(), ingests.clone(), not_ready.clone());
         let http_server =
             tokio::spawn(serve_http(http, registry.clone(), readiness, no_probes.clone()));
@@ -164,11 +165,13 @@ fn waiting_demand(pool: &Pool, ingests: &[Arc<KafkaIngest>]) -> WaitingDemand {
 
 async fn upkeep(registry: Registry, loader: FrameLoader, stop: CancellationToken) {
     let metrics = LoaderMetrics::new(&registry);
+    let cameras = CameraMetrics::new(&registry);
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
                 metrics.set(&loader.stats());
+                cameras.tidy_and_set();
                 registry.upkeep();
             }
             () = stop.cancelled() => return,

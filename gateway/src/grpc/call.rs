@@ -1,5 +1,6 @@
 use std::{net::SocketAddr, time::Duration};
 
+use tokio::time::Instant;
 use tonic::{Extensions, metadata::MetadataMap};
 
 /// The address a call came from; put into its extensions by the server.
@@ -26,6 +27,11 @@ pub(super) fn timeout(metadata: &MetadataMap) -> Option<Duration> {
         "n" => Duration::from_nanos(amount),
         _ => return None,
     })
+}
+
+/// Until when the caller waits, if it says. A timeout beyond the end of time is none.
+pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
+    Instant::now().checked_add(timeout(metadata)?)
 }
 
 /// Who calls: the fairness key of a request that names no camera.

@@ -3,23 +3,30 @@
 use std::{sync::Arc, time::Duration};
 
 use framegate_proto::{ServeError, v1};
-use framegate_replica::{Answer, Bounds, Class, Classification, Detection, ModelOutput, Timings};
+use framegate_replica::{
+    Answer, Bounds, Class, Classification, Detection, ModelOutput, Served, Timings,
+};
 
 /// A model's part of a response.
 pub(super) fn model_result(model: &Arc<str>, answer: &Answer) -> v1::ModelResult {
-    let empty = v1::ModelResult { model: model.to_string(), ..Default::default() };
     match answer {
-        Ok(served) => v1::ModelResult {
-            version: served.version.to_string(),
-            replica: served.replica.to_string(),
-            batch_size: served.batch_size,
-            outcome: Some(outcome(&served.output)),
-            ..empty
-        },
+        Ok(result) => served(model, result),
         Err(error) => v1::ModelResult {
+            model: model.to_string(),
             outcome: Some(v1::model_result::Outcome::Error(error.into())),
-            ..empty
+            ..Default::default()
         },
+    }
+}
+
+/// A model's result.
+pub(super) fn served(model: &Arc<str>, served: &Served) -> v1::ModelResult {
+    v1::ModelResult {
+        model: model.to_string(),
+        version: served.version.to_string(),
+        replica: served.replica.to_string(),
+        batch_size: served.batch_size,
+        outcome: Some(outcome(&served.output)),
     }
 }
 
@@ -91,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    fn served() -> Answer {
+    fn result() -> Answer {
         Ok(Served {
             model: "m".into(),
             version: "1".into(),
@@ -110,8 +117,8 @@ mod tests {
             (vec![full()], true),
             (vec![full(), full()], true),
             (vec![full(), error(ErrorCode::UnknownModel)], false),
-            (vec![full(), served()], false),
-            (vec![served()], false),
+            (vec![full(), result()], false),
+            (vec![result()], false),
         ];
         for (answers, fails) in cases {
             assert_eq!(common_error(&answers).is_some(), fails, "{answers:?}");

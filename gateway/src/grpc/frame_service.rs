@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use framegate_batcher::{Origin, Priority};
 use framegate_proto::{
@@ -132,11 +135,16 @@ fn frame_request(
         width: region.width,
         height: region.height,
     });
-    let key = if frame.camera_id.is_empty() { client } else { frame.camera_id };
+    let captured_at = frame.captured_at.map(SystemTime::try_from).transpose();
+    let captured_at = captured_at.map_err(|_| invalid("frame.captured_at is not a valid time"))?;
+    let camera_id: Option<Arc<str>> =
+        (!frame.camera_id.is_empty()).then(|| frame.camera_id.as_str().into());
     Ok(FrameRequest {
         source,
         region,
-        fairness_key: key.into(),
+        fairness_key: camera_id.clone().unwrap_or_else(|| client.into()),
+        camera_id,
+        captured_at,
         priority,
         origin: Origin::Interactive,
         deadline,

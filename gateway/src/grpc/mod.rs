@@ -4,6 +4,9 @@ mod call;
 mod convert;
 mod frame_service;
 mod operator_service;
+mod pool_view;
+mod scaling_view;
+mod watch;
 
 pub use call::ClientAddress;
 pub use frame_service::Frames;

@@ -161,7 +161,7 @@ impl Delivery {
 impl Ends {
     fn end(&self, entry: Entry, outcome: OutcomeKind, answered_at: Instant) {
         self.observation.delivery.record(answered_at.elapsed());
-        self.observation.ended(&entry.model, outcome, entry.frame_age());
+        self.observation.ended(&entry, outcome);
         // It has a place for every entry in flight, each of which ends once; and a record is in
         // flight as long as one of its ends waits there. It is closed only after a fatal error of
         // the consumer, when nothing can be committed any more.

@@ -150,6 +150,7 @@ fn class(code: ErrorCode) -> Class {
         | ErrorCode::Cancelled => Class::Doubtful,
         ErrorCode::InvalidRequest
         | ErrorCode::UnknownModel
+        | ErrorCode::TooManyWatches
         | ErrorCode::MalformedReference
         | ErrorCode::ReferenceNotAllowed
         | ErrorCode::ObjectTooLarge

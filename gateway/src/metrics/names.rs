@@ -121,6 +121,16 @@ pub const FRAME_LOADS: Metric =
     Metric { name: "framegate_frame_loads_total", help: "Frames loaded for an entry" };
 
 /// Without labels.
+pub const CAMERAS: Metric =
+    Metric { name: "framegate_cameras", help: "Cameras that are counted; at most 10000" };
+
+/// Without labels.
+pub const UNCOUNTED_CAMERA_FRAMES: Metric = Metric {
+    name: "framegate_uncounted_camera_frames_total",
+    help: "Frames counted under no camera, because no more cameras are counted",
+};
+
+/// Without labels.
 pub const FRAME_EVICTIONS: Metric = Metric {
     name: "framegate_frame_evictions_total",
     help: "Decoded frames that were dropped to make room for others",

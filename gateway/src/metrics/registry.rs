@@ -6,11 +6,14 @@ use metrics_exporter_prometheus::{
 };
 
 use super::names;
+use crate::board::Board;
 
 /// The metrics of one server: hands out handles, which their owners keep, and renders all of them.
+/// What operators read back is counted on its board.
 #[derive(Clone)]
 pub struct Registry {
     recorder: Arc<PrometheusRecorder>,
+    board: Arc<Board>,
 }
 
 /// A metric's name and what it counts, with its unit.
@@ -47,7 +50,12 @@ impl Registry {
             .set_buckets(SECONDS)?
             .set_buckets_for_metric(batch_size, SIZES)?
             .build_recorder();
-        Ok(Self { recorder: Arc::new(recorder) })
+        Ok(Self { recorder: Arc::new(recorder), board: Arc::default() })
+    }
+
+    /// Where the same is counted for operators.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// A counter; the same name and labels give the same counter.

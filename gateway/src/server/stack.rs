@@ -6,6 +6,7 @@ use framegate_proto::{
         frame_service_server::FrameServiceServer, operator_service_server::OperatorServiceServer,
     },
 };
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
@@ -41,7 +42,13 @@ impl Stack {
     ///    and with it its timeout layer, is not used: it would answer a passed deadline with
     ///    CANCELLED, while the pools answer it with DEADLINE_EXCEEDED;
     /// 4. the services: frames, operators, health and reflection.
-    pub fn new(policy: &Policy, admission: &Arc<Admission>) -> Result<Self, anyhow::Error> {
+    ///
+    /// Streams that would go on for ever end with `ending`.
+    pub fn new(
+        policy: &Policy,
+        admission: &Arc<Admission>,
+        ending: &CancellationToken,
+    ) -> Result<Self, anyhow::Error> {
         let (health, health_service) = tonic_health::server::health_reporter();
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -51,7 +58,7 @@ impl Stack {
         let message_bytes = policy.limits.message_bytes;
         let frames = Frames::new(admission.clone(), policy.server.default_timeout);
         let frames = FrameServiceServer::new(frames).max_decoding_message_size(message_bytes);
-        let operator = OperatorServiceServer::new(Operator::new(admission.clone()))
+        let operator = OperatorServiceServer::new(Operator::new(admission.clone(), ending.clone()))
             .max_decoding_message_size(message_bytes);
         let routes = Routes::new(frames)
             .add_service(operator)
