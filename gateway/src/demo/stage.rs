@@ -27,6 +27,8 @@ pub struct Stage {
     pub drops: PathBuf,
     /// The summary.
     pub summary: PathBuf,
+    /// What is logged while the view is up.
+    pub log: PathBuf,
     bucket: Bucket,
 }
 
@@ -68,6 +70,7 @@ impl Stage {
             results,
             drops,
             summary: in_folder("summary.json"),
+            log: in_folder("log.txt"),
             bucket,
         };
         stage.clear(&options.folder)?;

@@ -29,6 +29,13 @@ pub struct Options {
     pub once: bool,
 }
 
+impl Options {
+    /// Watches the gateway at `addr`, and shows it as it suits stdout.
+    pub fn new(addr: String, interval: Duration) -> Self {
+        Self { addr, interval, plain: false, once: false }
+    }
+}
+
 /// What a gateway accepts as the time between two readings.
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(60);

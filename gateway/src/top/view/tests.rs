@@ -122,10 +122,7 @@ fn keys_scroll_the_pane_that_has_them() {
     }
     screen.act(Action::Sort);
     screen.act(Action::Sort);
-    assert!(
-        lines(&mut screen, USUAL)[14].contains("camera_3 "),
-        "sorted by skipped"
-    );
+    assert!(lines(&mut screen, USUAL)[14].contains("camera_3 "), "sorted by skipped");
 }
 
 #[test]
