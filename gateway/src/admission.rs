@@ -6,6 +6,7 @@ use framegate_batcher::{EntryId, NewEntry};
 use framegate_proto::{ErrorCode, ServeError};
 use framegate_replica::{
     Answer, FrameJob, Responder,
+    backend::ModelFacts,
     frame::{Buckets, Frame, FrameLoader, InputGeometry, Source},
 };
 use tokio::sync::oneshot;
@@ -27,6 +28,13 @@ pub struct Admission {
     /// Counts requests that are refused whole, and what was asked of models that no pool has.
     unknown: PoolMetrics,
     board: Arc<Board>,
+}
+
+/// A pool that is asked, with what is known of its model at that moment; nothing, while its files
+/// could not be read.
+struct Target<'a> {
+    pool: &'a Arc<Pool>,
+    facts: Option<ModelFacts>,
 }
 
 /// An entry of a call, cancelled when this is dropped before the answer.
@@ -105,12 +113,13 @@ impl Admission {
         models: &[Arc<str>],
         responder: &mut dyn FnMut(&Arc<str>) -> Responder,
     ) -> Vec<Option<(Arc<Pool>, EntryId)>> {
-        let frame = self.frame(request, models);
+        let targets: Vec<_> = models.iter().map(|model| self.target(model)).collect();
+        let frame = self.frame(request, &targets);
         let passage = Arc::new(self.board.passage(request));
         let mut places = Vec::with_capacity(models.len());
-        for model in models {
+        for (model, target) in models.iter().zip(&targets) {
             let respond = responder(model);
-            let Some(pool) = self.by_name.get(model) else {
+            let Some(target) = target else {
                 let answer = Err(ErrorCode::UnknownModel.into());
                 self.unknown.record(&answer);
                 passage.answered(&answer, self.unknown.tally());
@@ -118,20 +127,26 @@ impl Admission {
                 places.push(None);
                 continue;
             };
-            let id = submit(request, &frame, pool, pool.counted(respond, passage.clone()));
-            places.push(id.map(|id| (pool.clone(), id)));
+            let respond = target.pool.counted(respond, passage.clone());
+            let id = submit(request, &frame, target, respond);
+            places.push(id.map(|id| (target.pool.clone(), id)));
         }
         places
+    }
+
+    fn target(&self, model: &str) -> Option<Target<'_>> {
+        let pool = self.by_name.get(model)?;
+        Some(Target { pool, facts: pool.spec().facts() })
     }
 
     /// The request's frame, shared by its models; none if no model looks at it.
     fn frame(
         &self,
         request: &FrameRequest,
-        models: &[Arc<str>],
+        targets: &[Option<Target<'_>>],
     ) -> Result<Option<Arc<Frame>>, ServeError> {
-        let pools = models.iter().filter_map(|model| self.by_name.get(model));
-        let inputs: Arc<[InputGeometry]> = pools.filter_map(|pool| pool.spec().input).collect();
+        let facts = targets.iter().flatten().filter_map(|target| target.facts.as_ref());
+        let inputs: Arc<[InputGeometry]> = facts.filter_map(|facts| facts.input).collect();
         if inputs.is_empty() {
             return Ok(None);
         }
@@ -146,9 +161,13 @@ impl Admission {
 fn submit(
     request: &FrameRequest,
     frame: &Result<Option<Arc<Frame>>, ServeError>,
-    pool: &Pool,
+    target: &Target<'_>,
     respond: Responder,
 ) -> Option<EntryId> {
+    if target.facts.is_none() {
+        respond(Err(ErrorCode::NoReplica.into()));
+        return None;
+    }
     let frame = match frame {
         Ok(frame) => frame.clone(),
         Err(error) => {
@@ -164,7 +183,7 @@ fn submit(
         origin: request.origin,
         deadline: request.deadline,
     };
-    match pool.submit(entry, request.expiry) {
+    match target.pool.submit(entry, request.expiry) {
         Ok(id) => Some(id),
         Err(error) => {
             job.answer(Err(error));

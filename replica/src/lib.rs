@@ -6,6 +6,7 @@
 
 mod answer;
 mod artifact;
+mod artifact_folder;
 pub mod backend;
 mod cost;
 pub mod frame;
@@ -16,6 +17,7 @@ mod worker;
 
 pub use answer::{Answer, Responder, Served, Timings};
 pub use artifact::{Artifact, ArtifactError, Channels, InputSpec, Labels, Task};
+pub use artifact_folder::ArtifactFolder;
 pub use cost::{BatchCost, Batches};
 pub use job::FrameJob;
 pub use output::{Bounds, Class, Classification, Detection, ModelOutput};

@@ -1,6 +1,11 @@
-use std::{fmt::Write, path::PathBuf, process::ExitCode};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use framegate::policy::{self, Backend, Model, Policy};
+use framegate_replica::Artifact;
 
 use super::{REFUSED, output};
 
@@ -46,7 +51,9 @@ fn describe(policy: &Policy) -> String {
 
 fn describe_model(model: &Model) -> String {
     let backend = match &model.backend {
-        Backend::Onnx { artifact } => format!("onnx {}", artifact.display()),
+        Backend::Onnx { artifact } => {
+            format!("onnx {}{}", artifact.display(), unreadable(artifact))
+        }
         Backend::Simulated { base, per_item, .. } => {
             format!("simulated, {base:?} + {per_item:?} per entry")
         }
@@ -56,6 +63,15 @@ fn describe_model(model: &Model) -> String {
         "{backend}; replicas {} to {}; batches of at most {} after at most {:?}",
         scaling.min_replicas, scaling.max_replicas, model.max_batch_size, model.batch_wait_timeout
     )
+}
+
+/// What keeps an artifact from being read here. The policy is valid all the same: the gateway serves
+/// the other models meanwhile, and the file may be meant for another machine.
+fn unreadable(artifact: &Path) -> String {
+    match Artifact::read(artifact) {
+        Ok(_) => String::new(),
+        Err(error) => format!(" (cannot be served here: {error})"),
+    }
 }
 
 fn line(text: &mut String, content: std::fmt::Arguments) {

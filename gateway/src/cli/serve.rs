@@ -1,6 +1,7 @@
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, pin::pin, process::ExitCode};
 
 use framegate::{gateway::Gateway, policy};
+use tracing::error;
 
 use super::{REFUSED, failed, output, signals::Signals};
 
@@ -11,7 +12,8 @@ pub struct Options {
     config: PathBuf,
 }
 
-/// Serves until SIGTERM or SIGINT, then stops gracefully.
+/// Serves until SIGTERM or SIGINT, then stops gracefully. Says that it is ready as soon as any model
+/// can be served.
 pub async fn run(options: Options) -> ExitCode {
     let policy = match policy::load(&options.config) {
         Ok(policy) => policy,
@@ -30,8 +32,18 @@ async fn serve(policy: policy::Policy) -> anyhow::Result<()> {
     let signals = Signals::new()?;
     let gateway = Gateway::start(policy, None).await?;
     let (grpc, http) = (gateway.grpc_address(), gateway.http_address());
-    output::line(&format!("ready grpc={grpc} http={http}"));
-    signals.first().await;
+    if !gateway.is_ready() {
+        error!(%grpc, %http, "no model can be served; ready when one can");
+    }
+    let signal = signals.first();
+    let mut signal = pin!(signal);
+    tokio::select! {
+        () = gateway.ready() => {
+            output::line(&format!("ready grpc={grpc} http={http}"));
+            signal.await;
+        }
+        () = &mut signal => {}
+    }
     gateway.stop().await;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::{MissedTickBehavior, interval, timeout},
@@ -23,7 +23,7 @@ use super::{
     summary::{Played, Summary},
     view::View,
 };
-use crate::{camera, gateway::Gateway, top};
+use crate::{camera, gateway::Gateway, pool::PoolHealth, top};
 
 /// How often the replicas are looked at.
 const WATCH: Duration = Duration::from_millis(50);
@@ -58,6 +58,7 @@ pub async fn run(
     let (stage, policy) = Stage::set(&options)?;
     let scoreboard = Arc::new(Scoreboard::default());
     let gateway = Gateway::start(policy, Some(scoreboard.clone())).await?;
+    all_serve(&gateway)?;
     say(&greeting::addresses(&options, &gateway));
     let lines = StatusLines::new(gateway.pools());
     assigned(&gateway, options.cameras).await;
@@ -66,6 +67,15 @@ pub async fn run(
     say("The cameras have stopped; the queue drains.");
     demo.drain(&played).await;
     demo.account(&played).await
+}
+
+/// A demo of which a part is missing would wait for it until the frames are too old.
+fn all_serve(gateway: &Gateway) -> anyhow::Result<()> {
+    for pool in gateway.pools() {
+        let PoolHealth { serving, problem, .. } = pool.health();
+        ensure!(serving, "model `{}`: {problem}", pool.name());
+    }
+    Ok(())
 }
 
 /// Waits until the gateway reads the topics of all cameras, so that the first frames do not wait

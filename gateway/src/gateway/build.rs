@@ -2,11 +2,10 @@
 
 use std::{num::NonZero, sync::Arc, thread};
 
-use anyhow::Context;
 use framegate_batcher::{PoolLimits, PoolQueue};
 use framegate_replica::{
-    Artifact, BatchCost, ReplicaSpec,
-    backend::{BackendSpec, OnnxRuntime},
+    ArtifactFolder, BatchCost, ReplicaSpec,
+    backend::{BackendSpec, ModelFacts, OnnxRuntime},
     frame::{
         Bucket, BucketError, Buckets, Fit, FrameLoader, ImageLimits, InputGeometry, LoaderLimits,
     },
@@ -36,66 +35,52 @@ pub(super) fn loader(policy: &Policy) -> FrameLoader {
     })
 }
 
-pub(super) fn pools(
-    policy: &Policy,
-    loader: &FrameLoader,
-    registry: &Registry,
-) -> anyhow::Result<Vec<Arc<Pool>>> {
+pub(super) fn pools(policy: &Policy, loader: &FrameLoader, registry: &Registry) -> Vec<Arc<Pool>> {
     let machine = MachineThreads::new(policy.limits.replica_threads);
-    let needs_onnx = |model: &Model| matches!(model.backend, Backend::Onnx { .. });
-    let runtime = policy.models.iter().any(needs_onnx).then(OnnxRuntime::load).transpose()?;
+    let runtime = OnnxRuntime::default();
     let pool = |model: &Model| {
-        let spec = replica_spec(model, runtime.as_ref(), loader)
-            .with_context(|| format!("models.{}", model.name))?;
+        let spec = replica_spec(model, &runtime, loader);
         let metrics = PoolMetrics::new(registry, &model.name);
-        Ok(Arc::new(Pool::new(model.clone(), spec, machine.clone(), metrics)))
+        Arc::new(Pool::new(model.clone(), spec, machine.clone(), metrics))
     };
     policy.models.iter().map(pool).collect()
 }
 
-fn replica_spec(
-    model: &Model,
-    runtime: Option<&OnnxRuntime>,
-    loader: &FrameLoader,
-) -> anyhow::Result<ReplicaSpec> {
-    let (backend, input, version) = backend(model, runtime)?;
+fn replica_spec(model: &Model, runtime: &OnnxRuntime, loader: &FrameLoader) -> ReplicaSpec {
     let limits = PoolLimits {
         max_queued: model.max_queued_requests,
         max_queued_ingest: model.max_queued_ingest,
         max_batch_size: model.max_batch_size,
         batch_wait_timeout: model.batch_wait_timeout,
     };
-    Ok(ReplicaSpec {
+    ReplicaSpec {
         model: model.name.clone(),
-        version,
-        backend,
-        input,
+        backend: backend(model, runtime),
         queue: PoolQueue::new(limits),
         limits,
         loader: loader.clone(),
         cost: Arc::new(BatchCost::default()),
         graceful_shutdown_timeout: model.graceful_shutdown_timeout,
-    })
+    }
 }
 
 /// A simulated model with `fetch: true` loads frames as a small classifier would.
 const SIMULATED_INPUT: InputGeometry = InputGeometry { width: 224, height: 224, fit: Fit::Stretch };
 
-fn backend(
-    model: &Model,
-    runtime: Option<&OnnxRuntime>,
-) -> anyhow::Result<(BackendSpec, Option<InputGeometry>, Arc<str>)> {
+fn backend(model: &Model, runtime: &OnnxRuntime) -> BackendSpec {
     match &model.backend {
         Backend::Onnx { artifact } => {
-            let artifact = Arc::new(Artifact::read(artifact)?);
-            let (input, version) = (artifact.input.geometry, artifact.version.clone());
-            let runtime = runtime.context("ONNX Runtime is not loaded")?.clone();
-            let num_threads = model.num_threads;
-            Ok((BackendSpec::Onnx { runtime, artifact, num_threads }, Some(input), version))
+            let folder = Arc::new(ArtifactFolder::new(artifact));
+            // Read now, so that entries can wait for the first replica. What cannot be read is read
+            // again by each replica that starts, and the failure of the last one is told.
+            let _ = folder.read();
+            let (runtime, num_threads) = (runtime.clone(), model.num_threads);
+            BackendSpec::Onnx { runtime, folder, num_threads }
         }
         Backend::Simulated { base, per_item, fetch } => {
-            let backend = BackendSpec::Simulated { base: *base, per_item: *per_item };
-            Ok((backend, fetch.then_some(SIMULATED_INPUT), "simulated".into()))
+            let input = fetch.then_some(SIMULATED_INPUT);
+            let facts = ModelFacts { version: "simulated".into(), input };
+            BackendSpec::Simulated { base: *base, per_item: *per_item, facts }
         }
     }
 }

@@ -7,18 +7,18 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use framegate_replica::frame::FrameLoader;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select_all};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic_health::server::HealthReporter;
+use tracing::error;
 
 use crate::{
     admission::Admission,
     ingest::{KafkaIngest, OutcomeObserver},
     metrics::{CameraMetrics, LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL},
     policy::{self, Policy},
-    pool::{Pool, WaitingDemand},
-    server::{ConnectionLimits, Readiness, Stack, serve_grpc, serve_http},
+    pool::{Pool, PoolHealth, WaitingDemand},
+    server::{ConnectionLimits, Health, Readiness, Stack, serve_grpc, serve_http},
     sink::Sinks,
 };
 
@@ -35,10 +35,9 @@ pub struct Gateway {
     http_address: SocketAddr,
 
     // How it stops.
-    health: HealthReporter,
-    /// Readiness goes off.
+    /// Readiness and health go off.
     not_ready: CancellationToken,
-    /// The gRPC listener closes.
+    /// The gRPC listener closes, and streams without end are ended.
     no_calls: CancellationToken,
     /// Autoscalers and expiry end.
     no_replicas: CancellationToken,
@@ -54,11 +53,11 @@ const UPKEEP: Duration = Duration::from_secs(1);
 
 impl Gateway {
     /// Binds the listeners and starts everything; when this returns, each pool's first replicas
-    /// run or have failed.
+    /// run or have failed. A model that cannot be loaded is no error: it is tried again and again,
+    /// and the others serve meanwhile.
     ///
     /// # Errors
-    /// When a listener cannot be bound, an artifact not be read, ONNX Runtime not be loaded or a
-    /// sink not be opened.
+    /// When a listener cannot be bound or a sink not be opened.
     pub async fn start(
         policy: Policy,
         observer: Option<Arc<dyn OutcomeObserver>>,
@@ -68,7 +67,7 @@ impl Gateway {
         let (grpc_address, http_address) = (grpc.local_addr()?, http.local_addr()?);
         let registry = Registry::new()?;
         let loader = build::loader(&policy);
-        let pools = build::pools(&policy, &loader, &registry)?;
+        let pools = build::pools(&policy, &loader, &registry);
         let unknown = PoolMetrics::new(&registry, UNKNOWN_MODEL);
         let buckets = build::buckets(&policy)?;
         let admission =
@@ -90,7 +89,9 @@ impl Gateway {
         let tasks = TaskTracker::new();
         spawn_pools(&tasks, admission.pools(), &ingests, &no_replicas);
         tasks.spawn(upkeep(registry, loader, no_probes.clone()));
-        join_all(admission.pools().iter().map(|pool| pool.settled())).await;
+        settle(admission.pools()).await;
+        let health = Health::new(health, admission.pools()).await;
+        tasks.spawn(health.keep(not_ready.clone(), no_calls.clone()));
         let limits = ConnectionLimits::default();
         let grpc_server = tokio::spawn(serve_grpc(grpc, service, limits, no_calls.clone()));
         Ok(Self {
@@ -100,7 +101,6 @@ impl Gateway {
             sinks,
             grpc_address,
             http_address,
-            health,
             not_ready,
             no_calls,
             no_replicas,
@@ -109,6 +109,22 @@ impl Gateway {
             http_server,
             tasks,
         })
+    }
+
+    /// Whether any model is ready.
+    pub fn is_ready(&self) -> bool {
+        self.pools().is_empty() || self.pools().iter().any(|pool| pool.health().ready)
+    }
+
+    /// Waits until a model is ready, which is at once unless all of them have failed.
+    pub async fn ready(&self) {
+        if self.is_ready() {
+            return;
+        }
+        let mut watches: Vec<_> = self.pools().iter().map(|pool| pool.watch_health()).collect();
+        let ready = watches.iter_mut().map(|health| Box::pin(health.wait_for(|it| it.ready)));
+        // The pools live as long as the gateway, so no channel closes.
+        let _ = select_all(ready).await;
     }
 
     /// Where it serves gRPC.
@@ -153,6 +169,18 @@ fn spawn_pools(
                 () = stop.cancelled() => {}
             }
         });
+    }
+}
+
+/// Waits until the first replicas run or have failed, and logs what does not serve.
+async fn settle(pools: &[Arc<Pool>]) {
+    join_all(pools.iter().map(|pool| pool.settled())).await;
+    for pool in pools {
+        pool.tell_health();
+        let PoolHealth { serving, problem, .. } = pool.health();
+        if !serving {
+            error!(model = %pool.name(), problem, "model does not serve");
+        }
     }
 }
 

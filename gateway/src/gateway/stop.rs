@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
-use tonic_health::ServingStatus;
 use tracing::{info, warn};
 
 use super::Gateway;
@@ -14,10 +13,10 @@ impl Gateway {
     /// Stops in the one order in which nothing is lost. What a later step needs, an earlier one
     /// leaves running:
     ///
-    /// 1. readiness off; calls are still taken for `drain_delay`, until who routes them has seen it;
+    /// 1. readiness and health off; calls are still taken for `drain_delay`, until who routes them has seen it;
     /// 2. consumers take no more records; ingest entries that no replica has started are discarded,
     ///    uncommitted, so that another gateway gets them;
-    /// 3. no new calls: the listener closes and connections are told to go away;
+    /// 3. no new calls: the listener closes and connections are told to go away; watches end;
     /// 4. calls end, within `graceful_shutdown_timeout`; what is left then gets UNAVAILABLE;
     /// 5. replicas finish their batches and stop;
     /// 6. results are delivered and the sinks flushed;
@@ -26,7 +25,6 @@ impl Gateway {
     pub async fn stop(mut self) {
         info!(step = 1, "stopping: readiness off");
         self.not_ready.cancel();
-        self.health.set_service_status("", ServingStatus::NotServing).await;
         sleep(self.server.drain_delay).await;
 
         info!(step = 2, "stopping: no more records");

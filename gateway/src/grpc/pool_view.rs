@@ -23,7 +23,7 @@ pub(super) fn pool(pool: &Pool) -> v1::Pool {
         ongoing: count(snapshot.ongoing),
         desired_replicas: pool.desired_replicas(),
         replicas: pool.replicas().iter().map(replica).collect(),
-        version: pool.spec().version.to_string(),
+        version: pool.spec().facts().map_or_else(String::new, |facts| facts.version.to_string()),
         demand,
         min_replicas: pool.autoscaling().min_replicas,
         max_replicas: pool.autoscaling().max_replicas,

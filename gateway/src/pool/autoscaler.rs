@@ -77,7 +77,10 @@ impl Pool {
             cost: self.spec.cost.per_entry(),
             machine_limit: replicas.machine_limit(),
         });
-        replicas.reconcile(decision.desired);
+        // A model that could not be read is tried by one replica even if none is wanted: without it
+        // no entry is taken, so none would ever be.
+        let tries = u32::from(self.spec.facts().is_none());
+        replicas.reconcile(decision.desired.max(tries));
         let view = replicas.view();
         drop(replicas);
         self.tell_health();

@@ -123,7 +123,7 @@ impl Pool {
             replicas: &replicas.view(),
             min_replicas: self.model.autoscaling.min_replicas,
             machine_limit: replicas.machine_limit(),
-            is_known: true,
+            is_known: self.spec.facts().is_some(),
         };
         condition.judge()
     }

@@ -5,9 +5,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::{admission::Admission, ingest::KafkaIngest, metrics::Registry};
+use crate::{admission::Admission, ingest::KafkaIngest, metrics::Registry, pool::PoolHealth};
 
-/// Whether the gateway wants new requests, and why not.
+/// Whether the gateway wants new requests, and what is wrong.
 #[derive(Clone)]
 pub struct Readiness {
     admission: Arc<Admission>,
@@ -16,7 +16,8 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Ready while every pool and every ingest is, and until `stopping`.
+    /// Ready while any pool and every ingest is, and until `stopping`. One model of several that
+    /// cannot be served is no reason to take the requests for the others elsewhere.
     pub fn new(
         admission: Arc<Admission>,
         ingests: Vec<Arc<KafkaIngest>>,
@@ -25,17 +26,30 @@ impl Readiness {
         Self { admission, ingests, stopping }
     }
 
-    /// What keeps it from being ready, if anything.
-    fn problem(&self) -> Option<String> {
+    /// Whether it is ready, and a line for each problem: there may be some even if it is.
+    fn judge(&self) -> (bool, Vec<String>) {
         if self.stopping.is_cancelled() {
-            return Some("stopping".to_owned());
+            return (false, vec!["stopping".to_owned()]);
         }
         if self.ingests.iter().any(|ingest| !ingest.healthy()) {
-            return Some("a Kafka consumer has failed for good; the log says why".to_owned());
+            let problem = "a Kafka consumer has failed for good; the log says why";
+            return (false, vec![problem.to_owned()]);
         }
-        let waiting = self.admission.pools().iter().find(|pool| !pool.health().ready)?;
-        Some(format!("model `{}` has no running replica", waiting.name()))
+        let pools = self.admission.pools();
+        let health: Vec<_> = pools.iter().map(|pool| (pool.name(), pool.health())).collect();
+        let problems = health.iter().filter_map(|(model, health)| problem(model, health)).collect();
+        let any_ready = health.is_empty() || health.iter().any(|(_, health)| health.ready);
+        (any_ready, problems)
     }
+}
+
+fn problem(model: &str, health: &PoolHealth) -> Option<String> {
+    let problem = match health {
+        PoolHealth { problem, .. } if !problem.is_empty() => problem,
+        PoolHealth { ready: false, .. } => "no replica runs yet",
+        _ => return None,
+    };
+    Some(format!("model `{model}`: {problem}"))
 }
 
 /// Serves `/metrics`, `/healthz` and `/readyz` on `listener` until `stop`.
@@ -60,8 +74,8 @@ async fn metrics(State(registry): State<Registry>) -> String {
 }
 
 async fn ready(State(readiness): State<Readiness>) -> (StatusCode, String) {
-    match readiness.problem() {
-        None => (StatusCode::OK, "ready\n".to_owned()),
-        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")),
-    }
+    let (is_ready, problems) = readiness.judge();
+    let lines = is_ready.then(|| "ready".to_owned()).into_iter().chain(problems);
+    let body = lines.map(|line| line + "\n").collect();
+    (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body)
 }

@@ -40,26 +40,25 @@ pub enum Update {
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a gateway may be late with a snapshot.
 const GRACE: Duration = Duration::from_secs(5);
-/// How many of the latest results are asked for.
-const LATEST_RESULTS: u32 = 32;
 /// A snapshot may not be longer than this, in bytes.
 const MAX_SNAPSHOT: usize = 32 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Client {
-    /// For the gateway at `address`, such as `127.0.0.1:9000`.
+    /// For the gateway at `address`, such as `127.0.0.1:9000`; it is asked for its state at each
+    /// `interval`, with so many of its latest results.
     ///
     /// # Errors
     /// When that is no address.
-    pub fn new(address: &str, interval: Duration) -> anyhow::Result<Self> {
+    pub fn new(address: &str, interval: Duration, latest_results: u32) -> anyhow::Result<Self> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .with_context(|| format!("{address} is no address; write HOST:PORT"))?;
         Ok(Self {
             endpoint: endpoint.connect_timeout(CONNECT_LIMIT),
             request: WatchPoolsRequest {
                 interval: prost_types::Duration::try_from(interval).ok(),
-                latest_results: LATEST_RESULTS,
+                latest_results,
             },
             silence: interval + GRACE,
         })
@@ -186,14 +185,14 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        assert!(Client::new("not an address", Duration::from_secs(1)).is_err());
+        assert!(Client::new("not an address", Duration::from_secs(1), 0).is_err());
     }
 
     #[tokio::test]
     async fn it_connects_again_when_the_gateway_comes_back() {
         let gateway = FakeGateway::start(None).await;
         let address = gateway.address;
-        let client = Client::new(&address.to_string(), Duration::from_millis(100)).unwrap();
+        let client = Client::new(&address.to_string(), Duration::from_millis(100), 1).unwrap();
         let (updates, mut told) = mpsc::channel(4);
         let following = tokio::spawn(client.follow(updates));
         let first = told.recv().await.unwrap();
@@ -218,7 +217,7 @@ mod tests {
         let gateway = FakeGateway::start(None).await;
         let address = gateway.address.to_string();
         gateway.stop().await;
-        let refused = Client::new(&address, Duration::from_secs(1)).unwrap().watch().await;
+        let refused = Client::new(&address, Duration::from_secs(1), 0).unwrap().watch().await;
         let reason = refused.err().unwrap();
         assert!(reason.contains("refused"), "{reason}");
     }

@@ -16,7 +16,10 @@ use ratatui::{
         cursor::Show,
         event::{self, Event},
         execute,
-        terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+        terminal::{
+            Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+            enable_raw_mode,
+        },
     },
 };
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -47,8 +50,7 @@ impl Console {
     pub fn enter(log: File) -> io::Result<Self> {
         let stderr = HeldStderr::hold(log)?;
         let mode = Mode::enter()?;
-        let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-        terminal.clear()?;
+        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         Ok(Self { terminal, reader: Reader::start()?, _mode: mode, _stderr: stderr })
     }
 
@@ -74,7 +76,7 @@ impl Mode {
         enable_raw_mode()?;
         // From here on, an early return gives back what was taken.
         let mode = Self;
-        execute!(io::stdout(), EnterAlternateScreen)?;
+        execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All))?;
         Ok(mode)
     }
 }

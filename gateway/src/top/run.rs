@@ -20,6 +20,8 @@ use super::{
     view::{self, Theme},
 };
 
+/// How many of the latest results the view asks for; lines do without.
+const LATEST_RESULTS: u32 = 32;
 /// How many updates may wait for the view.
 const UPDATES: usize = 4;
 
@@ -35,7 +37,7 @@ pub async fn show(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut screen = Screen::new(options.addr.clone(), options.interval, TimeZone::system());
-    let (mut updates, _following) = follow(options)?;
+    let (mut updates, _following) = follow(options, LATEST_RESULTS)?;
     let theme = Theme::of_environment();
     loop {
         screen.note.clone_from(&notes.borrow_and_update());
@@ -64,7 +66,7 @@ pub async fn print(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut history = History::default();
-    let (mut updates, _following) = follow(options)?;
+    let (mut updates, _following) = follow(options, 0)?;
     loop {
         let update = tokio::select! {
             biased;
@@ -98,7 +100,7 @@ pub async fn print_once(
     out: &mut (dyn Write + Send),
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let client = Client::new(&options.addr, options.interval)?;
+    let client = Client::new(&options.addr, options.interval, 0)?;
     let two = async {
         let mut watch = client.watch().await?;
         Ok::<_, String>([watch.next().await?, watch.next().await?])
@@ -113,8 +115,11 @@ pub async fn print_once(
     Ok(out.write_all(text.as_bytes()).and_then(|()| out.flush())?)
 }
 
-fn follow(options: &Options) -> anyhow::Result<(mpsc::Receiver<Update>, AbortOnDropHandle<()>)> {
-    let client = Client::new(&options.addr, options.interval)?;
+fn follow(
+    options: &Options,
+    latest: u32,
+) -> anyhow::Result<(mpsc::Receiver<Update>, AbortOnDropHandle<()>)> {
+    let client = Client::new(&options.addr, options.interval, latest)?;
     let (sender, updates) = mpsc::channel(UPDATES);
     Ok((updates, AbortOnDropHandle::new(tokio::spawn(client.follow(sender)))))
 }

@@ -98,7 +98,7 @@ fn results(second: u64) -> Vec<v1::CameraResult> {
     let found =
         |label: &str, score| v1::Detection { label: label.to_owned(), score, ..Default::default() };
     let items = vec![found("car", 0.5), found("person", 0.9125), found("person", 0.75)];
-    let class = v1::Class { label: "street sign".into(), index: 919, score: 0.625 };
+    let class = v1::Class { label: "street sign, signpost".into(), index: 919, score: 0.625 };
     let outcomes = [
         ("detector", Outcome::Detections(v1::Detections { items })),
         (

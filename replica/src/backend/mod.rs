@@ -8,7 +8,10 @@ use std::{sync::Arc, time::Duration};
 
 pub use onnx::{OnnxRuntime, OnnxRuntimeError};
 
-use crate::{ModelOutput, artifact::Artifact, frame::Input};
+use crate::{
+    ArtifactFolder, ModelOutput,
+    frame::{Input, InputGeometry},
+};
 
 /// Executes batches on one device, one after another, on the thread that opened it.
 pub trait Backend {
@@ -25,15 +28,24 @@ pub trait Backend {
 #[error("{0}")]
 pub struct BackendError(pub String);
 
+/// What has to be known of a model before entries for it can be taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFacts {
+    /// The version of its artifact.
+    pub version: Arc<str>,
+    /// The size and fit of the input; absent for a model that looks at no frame.
+    pub input: Option<InputGeometry>,
+}
+
 /// How to open a model's backend; each replica opens one of its own.
 #[derive(Clone)]
 pub enum BackendSpec {
     /// An ONNX file on the CPU.
     Onnx {
-        /// The loaded library.
+        /// The library.
         runtime: OnnxRuntime,
-        /// The model's files.
-        artifact: Arc<Artifact>,
+        /// Where the model's files are.
+        folder: Arc<ArtifactFolder>,
         /// Threads within one operator.
         num_threads: usize,
     },
@@ -43,6 +55,8 @@ pub enum BackendSpec {
         base: Duration,
         /// What each entry adds.
         per_item: Duration,
+        /// What it says of itself.
+        facts: ModelFacts,
     },
     /// A backend that a test makes.
     #[cfg(test)]
@@ -50,20 +64,38 @@ pub enum BackendSpec {
 }
 
 impl BackendSpec {
-    /// Opens the backend on the calling thread; for ONNX this takes about 0.1 to 1 s.
+    /// Opens the backend on the calling thread, and says what it has opened; for ONNX this takes
+    /// about 0.1 to 1 s.
     ///
     /// # Errors
-    /// When the model cannot be loaded or does not have the tensors that its artifact names.
-    pub fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
+    /// When the model's files cannot be read, or ONNX Runtime or the model not be loaded, or it
+    /// does not have the tensors that its artifact names. A later try may succeed.
+    pub fn open(&self) -> Result<(Box<dyn Backend>, ModelFacts), BackendError> {
         Ok(match self {
-            Self::Onnx { runtime, artifact, num_threads } => {
-                Box::new(onnx::OnnxBackend::open(runtime, artifact.clone(), *num_threads)?)
+            Self::Onnx { runtime, folder, num_threads } => {
+                let (backend, facts) = onnx::open(runtime, folder, *num_threads)?;
+                (Box::new(backend), facts)
             }
-            Self::Simulated { base, per_item } => {
-                Box::new(simulated::SimulatedBackend::new(*base, *per_item))
+            Self::Simulated { base, per_item, facts } => {
+                (Box::new(simulated::SimulatedBackend::new(*base, *per_item)), facts.clone())
             }
             #[cfg(test)]
-            Self::Test(open) => open()?,
+            Self::Test(open) => (open()?, test_facts()),
         })
     }
+
+    /// What is known of the model; absent while its files could not be read.
+    pub fn facts(&self) -> Option<ModelFacts> {
+        match self {
+            Self::Onnx { folder, .. } => folder.current().map(|artifact| onnx::facts(&artifact)),
+            Self::Simulated { facts, .. } => Some(facts.clone()),
+            #[cfg(test)]
+            Self::Test(_) => Some(test_facts()),
+        }
+    }
+}
+
+#[cfg(test)]
+fn test_facts() -> ModelFacts {
+    ModelFacts { version: "1".into(), input: None }
 }

@@ -1,7 +1,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use ort::{
@@ -10,13 +10,14 @@ use ort::{
     value::TensorRef,
 };
 
-use super::{Backend, BackendError, tensor::write_planes};
-use crate::{ModelOutput, artifact::Artifact, frame::Input, task};
+use super::{Backend, BackendError, ModelFacts, tensor::write_planes};
+use crate::{ArtifactFolder, ModelOutput, artifact::Artifact, frame::Input, task};
 
-/// The loaded ONNX Runtime library; one per process, shared by all sessions.
-#[derive(Clone)]
+/// The ONNX Runtime library, shared by all sessions and loaded for the first of them. Clones are
+/// the same; a process has one.
+#[derive(Clone, Default)]
 pub struct OnnxRuntime {
-    environment: Environment,
+    environment: Arc<Mutex<Option<Environment>>>,
 }
 
 /// Why ONNX Runtime is not to be had.
@@ -41,22 +42,31 @@ const LIBRARY: &str = "libonnxruntime.so";
 const DEPS_LIBRARY: &str = ".deps/onnxruntime/libonnxruntime.so";
 
 impl OnnxRuntime {
-    /// Loads the library: from `ORT_DYLIB_PATH`, else from beside the executable, else from
-    /// `.deps/` of the working folder.
+    /// The library's environment. Loads it unless it is loaded: from `ORT_DYLIB_PATH`, else from
+    /// beside the executable, else from `.deps/` of the working folder. What failed is tried again.
     ///
     /// # Errors
     /// When there is none or it does not fit.
-    pub fn load() -> Result<Self, OnnxRuntimeError> {
-        let path = find_library().ok_or(OnnxRuntimeError::NotFound)?;
-        let unusable = |reason: String| OnnxRuntimeError::Unusable { path: path.clone(), reason };
-        let environment = ort::init_from(&path)
-            .map_err(|error| unusable(error.to_string()))?
-            .with_name("framegate")
-            .with_telemetry(false)
-            .build()
-            .map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { environment })
+    fn environment(&self) -> Result<Environment, OnnxRuntimeError> {
+        let mut loaded = self.environment.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(environment) = &*loaded {
+            return Ok(environment.clone());
+        }
+        let environment = load()?;
+        Ok(loaded.insert(environment).clone())
     }
+}
+
+fn load() -> Result<Environment, OnnxRuntimeError> {
+    let path = find_library().ok_or(OnnxRuntimeError::NotFound)?;
+    let unusable = |reason: String| OnnxRuntimeError::Unusable { path: path.clone(), reason };
+    let environment = ort::init_from(&path)
+        .map_err(|error| unusable(error.to_string()))?
+        .with_name("framegate")
+        .with_telemetry(false)
+        .build()
+        .map_err(|error| unusable(error.to_string()))?;
+    Ok(environment)
 }
 
 fn find_library() -> Option<PathBuf> {
@@ -75,13 +85,34 @@ pub(super) struct OnnxBackend {
     values: Vec<f32>,
 }
 
+/// Opens what the folder holds.
+pub(super) fn open(
+    runtime: &OnnxRuntime,
+    folder: &ArtifactFolder,
+    num_threads: usize,
+) -> Result<(OnnxBackend, ModelFacts), BackendError> {
+    let artifact = folder.read().map_err(|error| BackendError(error.to_string()))?;
+    let environment = runtime.environment().map_err(|error| BackendError(error.to_string()));
+    let opened = environment.and_then(|it| OnnxBackend::open(&it, artifact.clone(), num_threads));
+    let backend = opened.inspect_err(|_| folder.forget(&artifact))?;
+    if !folder.keep(&artifact) {
+        return Err(BackendError("the model's files changed while it was opened".to_owned()));
+    }
+    Ok((backend, facts(&artifact)))
+}
+
+/// What an artifact says of its model.
+pub(super) fn facts(artifact: &Artifact) -> ModelFacts {
+    ModelFacts { version: artifact.version.clone(), input: Some(artifact.input.geometry) }
+}
+
 impl OnnxBackend {
-    pub(super) fn open(
-        runtime: &OnnxRuntime,
+    fn open(
+        environment: &Environment,
         artifact: Arc<Artifact>,
         num_threads: usize,
     ) -> Result<Self, BackendError> {
-        let session = open_session(runtime, &artifact.model, num_threads)
+        let session = open_session(environment, &artifact.model, num_threads)
             .map_err(|error| BackendError(format!("{}: {error}", artifact.model.display())))?;
         check_tensors(&session, &artifact)?;
         Ok(Self { session, artifact, values: Vec::new() })
@@ -122,12 +153,12 @@ impl task::Tensors for Outputs<'_, '_> {
 }
 
 fn open_session(
-    runtime: &OnnxRuntime,
+    environment: &Environment,
     model: &Path,
     num_threads: usize,
 ) -> Result<Session, ort::Error> {
     // Spinning threads would take the cores from decoding and from other replicas.
-    Session::builder(&runtime.environment)?
+    Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(num_threads)?
         .with_inter_threads(1)?

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     ModelOutput,
-    backend::{Backend, BackendError, BackendSpec},
+    backend::{Backend, BackendError, BackendSpec, ModelFacts},
     frame::Input,
 };
 
@@ -43,14 +43,17 @@ pub(super) enum ExecuteError {
 }
 
 impl Executor {
-    /// Starts the thread and opens the backend on it.
-    pub(super) async fn start(name: &str, spec: BackendSpec) -> Result<Self, BackendError> {
+    /// Starts the thread, opens the backend on it, and says what that has opened.
+    pub(super) async fn start(
+        name: &str,
+        spec: BackendSpec,
+    ) -> Result<(Self, ModelFacts), BackendError> {
         // One place: the worker sends a batch only when the last one has ended.
         let (batches, receiver) = mpsc::sync_channel(1);
         let (opened, open) = oneshot::channel();
         let body = move || match open_caught(&spec) {
-            Ok(backend) => {
-                let _ = opened.send(Ok(()));
+            Ok((backend, facts)) => {
+                let _ = opened.send(Ok(facts));
                 execute_all(backend, &receiver);
             }
             Err(error) => {
@@ -62,8 +65,8 @@ impl Executor {
             .spawn(body)
             .map_err(|error| BackendError(format!("no thread for the replica: {error}")))?;
         let died = || BackendError("the replica's thread died while opening".to_owned());
-        open.await.map_err(|_| died())??;
-        Ok(Self { batches })
+        let facts = open.await.map_err(|_| died())??;
+        Ok((Self { batches }, facts))
     }
 
     /// Executes a batch; called only when the last one has ended.
@@ -75,7 +78,7 @@ impl Executor {
     }
 }
 
-fn open_caught(spec: &BackendSpec) -> Result<Box<dyn Backend>, BackendError> {
+fn open_caught(spec: &BackendSpec) -> Result<(Box<dyn Backend>, ModelFacts), BackendError> {
     catch_unwind(AssertUnwindSafe(|| spec.open()))
         .unwrap_or_else(|_| Err(BackendError("the backend panicked while opening".to_owned())))
 }

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     Answer, FrameJob, ModelOutput, Served, Timings,
+    backend::ModelFacts,
     frame::{LoadTimings, Loaded},
 };
 
@@ -24,6 +25,7 @@ use crate::{
 pub(super) struct Worker {
     // Who it is.
     spec: Arc<ReplicaSpec>,
+    facts: ModelFacts,
     id: Arc<str>,
     status: watch::Sender<ReplicaStatus>,
 
@@ -56,13 +58,14 @@ enum Event {
 impl Worker {
     pub(super) fn new(
         spec: Arc<ReplicaSpec>,
+        facts: ModelFacts,
         id: Arc<str>,
         executor: Executor,
         seat: ReplicaSeat<FrameJob>,
         status: watch::Sender<ReplicaStatus>,
     ) -> Self {
         let (window, loads, executing) = (Window::default(), JoinSet::new(), None);
-        Self { spec, id, status, executor, seat, window, loads, executing }
+        Self { spec, facts, id, status, executor, seat, window, loads, executing }
     }
 
     /// Pulls until `drain`, then finishes what it executes.
@@ -98,7 +101,7 @@ impl Worker {
         // An entry that was recalled from here and claimed again starts over.
         self.window.remove(id);
         self.window.push(entry);
-        let Some((frame, geometry)) = job.frame().cloned().zip(self.spec.input) else {
+        let Some((frame, geometry)) = job.frame().cloned().zip(self.facts.input) else {
             self.window.set_ready(id, Ready::new(None, LoadTimings::default()));
             return;
         };
@@ -191,7 +194,7 @@ impl Worker {
         for (slot, output) in batch.entries.iter().zip(outputs) {
             let served = Served {
                 model: self.spec.model.clone(),
-                version: self.spec.version.clone(),
+                version: self.facts.version.clone(),
                 replica: self.id.clone(),
                 batch_size,
                 output,

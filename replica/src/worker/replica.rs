@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::{executor::Executor, pull::Worker};
 use crate::{
     BatchCost, FrameJob,
-    backend::{BackendError, BackendSpec},
-    frame::{FrameLoader, InputGeometry},
+    backend::{BackendError, BackendSpec, ModelFacts},
+    frame::FrameLoader,
 };
 
 /// Everything that the replicas of a pool share.
@@ -16,12 +16,8 @@ use crate::{
 pub struct ReplicaSpec {
     /// The model's name in the policy.
     pub model: Arc<str>,
-    /// The version of its artifact.
-    pub version: Arc<str>,
     /// How to open the backend.
     pub backend: BackendSpec,
-    /// The size and fit of the input; absent for a model that looks at no frame.
-    pub input: Option<InputGeometry>,
     /// The pool's queue.
     pub queue: PoolQueue<FrameJob>,
     /// The limits of batches, the same as the queue's.
@@ -73,6 +69,12 @@ pub enum ReplicaFailure {
 }
 
 impl ReplicaSpec {
+    /// What is known of the model; absent while its files could not be read, and then no entry can
+    /// be taken. Every replica that starts tries to read them.
+    pub fn facts(&self) -> Option<ModelFacts> {
+        self.backend.facts()
+    }
+
     /// Runs one replica called `id` until `drain` is cancelled and its batch is finished.
     ///
     /// # Errors
@@ -85,12 +87,12 @@ impl ReplicaSpec {
         drain: CancellationToken,
     ) -> Result<(), ReplicaFailure> {
         let start = Executor::start(&id, self.backend.clone());
-        let executor = tokio::select! {
+        let (executor, facts) = tokio::select! {
             started = start => started?,
             () = drain.cancelled() => return Ok(()),
         };
         let seat = self.queue.register();
         status.send_modify(|status| status.state = ReplicaState::Running);
-        Worker::new(self, id, executor, seat, status).pull(drain).await
+        Worker::new(self, facts, id, executor, seat, status).pull(drain).await
     }
 }

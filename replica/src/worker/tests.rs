@@ -56,9 +56,7 @@ impl Pool {
         let open = move || Ok(Box::new(TestBackend(behaviour.clone())) as Box<dyn Backend>);
         let spec = ReplicaSpec {
             model: "model".into(),
-            version: "1".into(),
             backend: BackendSpec::Test(Arc::new(open)),
-            input: None,
             queue: PoolQueue::new(limits),
             limits,
             loader: loader(),

@@ -9,7 +9,7 @@ use ratatui::{
 };
 
 use super::{
-    text::{age_if, cut, decimal, decimal_if},
+    text::{age_if, cut, decimal_if},
     theme::Theme,
     widgets::pane,
 };
@@ -34,11 +34,11 @@ pub fn draw(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) -> usi
     let page = usize::from(area.height.saturating_sub(3));
     let cameras = screen.cameras();
     let rates = cameras.iter().filter_map(|camera| camera.rates.as_ref());
-    let total: f64 = rates.map(|rates| rates.frames).sum();
+    let total = rates.map(|rates| rates.frames).reduce(|sum, rate| sum + rate);
     let about = if cameras.is_empty() {
         "none yet".to_owned()
     } else {
-        format!("{}, {} frames/s", cameras.len(), decimal(total))
+        format!("{}, {} frames/s", cameras.len(), decimal_if(total))
     };
     let block = pane(Pane::Cameras, &about, page, screen, theme);
     let seen = cameras.into_iter().skip(screen.offset(Pane::Cameras)).take(page);

@@ -62,10 +62,20 @@ fn describe(outcome: Outcome) -> String {
     }
 }
 
+/// `person 0.91 0.75, car 0.50`: each label once, by its best score, with all its scores. Of a
+/// label that has synonyms, the first.
 fn scores(mut found: Vec<(String, f32)>) -> String {
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let found = found.into_iter().map(|(label, score)| format!("{label} {score:.2}"));
-    found.collect::<Vec<_>>().join(", ")
+    let mut by_label: Vec<(&str, String)> = Vec::new();
+    for (label, score) in &found {
+        let label = label.split(',').next().unwrap_or_default();
+        let score = format!(" {score:.2}");
+        match by_label.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, scores)) => scores.push_str(&score),
+            None => by_label.push((label, score)),
+        }
+    }
+    by_label.iter().map(|(label, scores)| format!("{label}{scores}")).collect::<Vec<_>>().join(", ")
 }
 
 fn or_nothing(text: String) -> String {

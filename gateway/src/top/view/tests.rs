@@ -64,7 +64,7 @@ fn all_fits_on_eighty_by_twenty_four() {
 │ camera_3                          5.0       6.0       4.0       0     200 ms │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 ╭ Latest results ──────────────────────────────────────────────────── 1–3 of 4 ╮
-│ 00:01:41  camera_1        detector      person 0.91, person 0.75, car 0.50   │
+│ 00:01:41  camera_1        detector      person 0.91 0.75, car 0.50           │
 │ 00:01:41  camera_2        classifier    street sign 0.62                     │
 │ 00:01:41  camera_3        detector      nothing found                        │
 ╰──────────────────────────────────────────────────────────────────────────────╯

@@ -9,6 +9,7 @@ pub const UNKNOWN: &str = "–";
 
 /// A rate or mean with one decimal; large ones without.
 pub fn decimal(number: f64) -> String {
+    let number = number + 0.0; // a sum of nothing is -0.0, which would show its sign
     if number < 9_999.5 { format!("{number:.1}") } else { format!("{number:.0}") }
 }
 
@@ -79,6 +80,7 @@ mod tests {
             [0.0, 42.06, 9_999.4, 12_345.6].map(decimal),
             ["0.0", "42.1", "9999.4", "12346"]
         );
+        assert_eq!(decimal(-0.0), "0.0");
         assert_eq!(decimal_if(None), "–");
     }
 
