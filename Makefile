@@ -32,7 +32,7 @@ prove-main: build ## Check what the main job promises, item by item
 bench: build ## Measure the queue, the frame path and the gateway
 	cargo bench --workspace --locked
 
-picture: build ## Make docs/top.svg anew, from a demo of 45 s
+picture: build ## Make docs/top.svg anew, from a demo of 40 s
 	$(PYTHON) scripts/picture $(BIN) docs/top.svg
 
 build: setup

@@ -22,7 +22,12 @@ class Terminal:
     """A pseudo-terminal that runs one program; its screen is kept by pyte."""
 
     def __init__(
-        self, command: Sequence[str], environment: dict[str, str], columns: int = 100, rows: int = 30
+        self,
+        command: Sequence[str],
+        environment: dict[str, str],
+        columns: int = 100,
+        rows: int = 30,
+        kind: str = "xterm-256color",
     ) -> None:
         self.ours, self.theirs = pty.openpty()
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -32,7 +37,7 @@ class Terminal:
         self.written = b""
         self.process = subprocess.Popen(
             command,
-            env={**environment, "TERM": "xterm-256color"},
+            env={**environment, "TERM": kind},
             stdin=self.theirs,
             stdout=self.theirs,
             stderr=self.theirs,

@@ -57,10 +57,14 @@ def terminal(gateway: Gateway) -> Iterator[Terminal]:
         yield shown
 
 
-def view(address: str, log: str = "info", columns: int = 100, rows: int = 30) -> Terminal:
+def top(address: str, log: str = "info") -> list[str]:
+    """The command line of `framegate top`."""
+    return [str(binary()), "--log", log, "top", "--addr", address, "--interval", INTERVAL]
+
+
+def view(address: str, log: str = "info") -> Terminal:
     """`framegate top` in a terminal."""
-    command = [str(binary()), "--log", log, "top", "--addr", address, "--interval", INTERVAL]
-    return Terminal(command, environment(), columns, rows)
+    return Terminal(top(address, log), environment())
 
 
 def once(address: str) -> list[Line]:
@@ -160,6 +164,22 @@ def test_what_is_logged_does_not_tear_the_screen(gateway: Gateway) -> None:
         shown, after = terminal.written.split(b"\x1b[?1049l")
     assert b"DEBUG" not in shown
     assert b"DEBUG" in after, "it is shown afterwards"
+
+
+def test_colours_are_not_used_where_they_are_not_wanted(gateway: Gateway) -> None:
+    plain = environment()
+    colourful = {name: value for name, value in plain.items() if name != "NO_COLOR"}
+    for variables, wanted in ((plain, False), (colourful, True)):
+        with Terminal(top(gateway.grpc_address), variables) as terminal:
+            terminal.wait_for("● live")
+            assert (b"\x1b[38;" in terminal.written) == wanted
+
+
+def test_a_terminal_that_cannot_place_its_cursor_gets_lines(gateway: Gateway) -> None:
+    with Terminal(top(gateway.grpc_address), environment(), 300, 100, kind="dumb") as terminal:
+        terminal.wait_for(f" pool={QUICK} ")
+        assert b"\x1b" not in terminal.written
+        assert terminal.attributes() == terminal.before
 
 
 def test_it_connects_again_when_the_gateway_comes_back(start_gateway: StartGateway) -> None:

@@ -95,7 +95,7 @@ impl Client {
         let channel = self.endpoint.connect().await.map_err(|error| root(&error))?;
         let mut client =
             OperatorServiceClient::<Channel>::new(channel).max_decoding_message_size(MAX_SNAPSHOT);
-        let call = timeout(self.silence, client.watch_pools(self.request.clone())).await;
+        let call = timeout(self.silence, client.watch_pools(self.request)).await;
         let stream = call.map_err(|_| silent())?.map_err(|status| explain(&status))?.into_inner();
         let mut watch = Watch { stream, silence: self.silence, first: None };
         watch.first = Some(watch.next().await?);

@@ -2,7 +2,7 @@ use framegate_proto::v1::{self, model_result::Outcome};
 use ratatui::{Frame, layout::Rect, style::Style, text::Line, widgets::Paragraph};
 
 use super::{
-    text::{clock, cut},
+    text::{UNKNOWN, clock, cut},
     theme::Theme,
     widgets::{Pieces, pane},
 };
@@ -18,12 +18,13 @@ pub fn draw(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) -> usi
     let block = pane(Pane::Results, about, page, screen, theme);
     let results = screen.history.latest.iter().flat_map(|snapshot| &snapshot.results);
     let seen = results.skip(screen.offset(Pane::Results)).take(page);
-    let lines: Vec<Line> = seen.map(|result| line(result, screen, theme)).collect();
+    let width = usize::from(block.inner(area).width);
+    let lines: Vec<Line> = seen.map(|result| line(result, width, screen, theme)).collect();
     frame.render_widget(Paragraph::new(lines).block(block), area);
     page
 }
 
-fn line(seen: &v1::CameraResult, screen: &Screen, theme: Theme) -> Line<'static> {
+fn line(seen: &v1::CameraResult, width: usize, screen: &Screen, theme: Theme) -> Line<'static> {
     let at = seen.captured_at.and_then(timestamp);
     let at = at.map_or_else(String::new, |at| clock(at, &screen.zone));
     let result = seen.result.clone().unwrap_or_default();
@@ -32,11 +33,13 @@ fn line(seen: &v1::CameraResult, screen: &Screen, theme: Theme) -> Line<'static>
         .add(format!("{at:<8}  "), theme.quiet())
         .add(format!("{camera:<14}  "), theme.strong())
         .add(format!("{:<12}  ", cut(&result.model, 12)), theme.quiet());
-    match result.outcome {
-        Some(Outcome::Error(error)) => line.add(cut(&error.reason, 60), theme.bad()).line(),
-        Some(outcome) => line.add(cut(&describe(outcome), 500), Style::new()).line(),
-        None => line.line(),
-    }
+    let rest = width.saturating_sub(8 + 14 + 12 + 3 * 2);
+    let (text, style) = match result.outcome {
+        Some(Outcome::Error(error)) => (error.reason, theme.bad()),
+        Some(outcome) => (describe(outcome), Style::new()),
+        None => (UNKNOWN.to_owned(), theme.quiet()), // too long to be sent to those who watch
+    };
+    line.add(cut(&text, rest), style).line()
 }
 
 /// What was found, the surest first.

@@ -48,6 +48,11 @@ impl Theme {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
+    /// The name of a pane, within its border.
+    pub fn title(self) -> Style {
+        Style::new().fg(Color::Reset).remove_modifier(Modifier::DIM).add_modifier(Modifier::BOLD)
+    }
+
     /// Words around the figures, and borders.
     pub fn quiet(self) -> Style {
         if self.coloured {

@@ -18,7 +18,7 @@ pub fn pane<'a>(which: Pane, about: &str, page: usize, screen: &Screen, theme: T
     let title = if focused {
         Span::styled(format!(" ▸ {name} "), theme.focus())
     } else {
-        Span::styled(format!(" {name} "), theme.strong())
+        Span::styled(format!(" {name} "), theme.title())
     };
     let mut block = Block::bordered()
         .border_type(BorderType::Rounded)
