@@ -159,27 +159,4 @@ async fn due(deadline: Option<Instant>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn intervals_have_limits() {
-        let nanos = |seconds, nanos| Some(prost_types::Duration { seconds, nanos });
-        let table = [
-            (None, Some(DEFAULT_INTERVAL)),
-            (nanos(0, 100_000_000), Some(SHORTEST_INTERVAL)),
-            (nanos(60, 0), Some(LONGEST_INTERVAL)),
-            (nanos(0, 99_999_999), None),
-            (nanos(60, 1), None),
-            (nanos(0, 0), None),
-            (nanos(-1, 0), None),
-            (nanos(i64::MAX, i32::MAX), None),
-        ];
-        for (interval, expected) in table {
-            let request = WatchPoolsRequest { interval, latest_results: 0 };
-            let read = read_interval(&request);
-            assert_eq!(read.as_ref().ok(), expected.as_ref(), "{interval:?}");
-            assert!(read.is_ok() || read.unwrap_err().code == ErrorCode::InvalidRequest);
-        }
-    }
-}
+mod tests;

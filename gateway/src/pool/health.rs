@@ -49,7 +49,7 @@ impl Condition<'_> {
         let staying = || self.replicas.iter().filter(|replica| is_staying(replica));
         let failures = || staying().filter_map(|replica| replica.failure.as_ref());
         let (failed, all) = (failures().count(), staying().count());
-        if let Some(failure) = failures().last() {
+        if let Some(failure) = failures().next_back() {
             let what = if running {
                 format!("{failed} of {all} replicas failed")
             } else {

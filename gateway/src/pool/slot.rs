@@ -83,18 +83,14 @@ impl Slot {
         }
     }
 
-    /// Why it failed last, until it runs again. A start after a crash is taken to succeed; one after
-    /// a start that failed is not.
+    /// Why it failed last, until it runs again.
     pub(super) fn failure(&self) -> Option<Arc<str>> {
         let state = self.status().state;
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        let failure = failure.as_ref()?;
-        let counts = match state {
-            ReplicaState::Failed => true,
-            ReplicaState::Starting => failure.at_start,
-            _ => false,
-        };
-        counts.then(|| failure.why.clone())
+        failure
+            .as_ref()
+            .filter(|failure| failure.counts_in(state))
+            .map(|failure| failure.why.clone())
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<ReplicaStatus> {
@@ -118,6 +114,18 @@ impl Slot {
     /// Waits until it is gone.
     pub(super) async fn gone(self) {
         let _ = self.task.await;
+    }
+}
+
+impl Failure {
+    /// Whether the replica, being in this state, is still the failed one. A start after a crash is
+    /// taken to succeed; one after a start that failed is not.
+    fn counts_in(&self, state: ReplicaState) -> bool {
+        match state {
+            ReplicaState::Failed => true,
+            ReplicaState::Starting => self.at_start,
+            ReplicaState::Running | ReplicaState::Draining | ReplicaState::Stopped => false,
+        }
     }
 }
 
@@ -154,5 +162,21 @@ impl Keeper {
 
     fn set(&self, state: ReplicaState) {
         self.status.send_modify(|status| *status = ReplicaStatus { state, ongoing: 0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ReplicaState::{Draining, Failed, Running, Starting, Stopped};
+
+    #[test]
+    fn a_replica_that_never_ran_stays_failed_while_it_is_tried_again() {
+        let counts = |at_start| {
+            let failure = Failure { why: "planted".into(), at_start };
+            [Failed, Starting, Running, Draining, Stopped].map(|state| failure.counts_in(state))
+        };
+        assert_eq!(counts(true), [true, true, false, false, false]);
+        assert_eq!(counts(false), [true, false, false, false, false], "after a crash");
     }
 }
