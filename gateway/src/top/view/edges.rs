@@ -5,7 +5,8 @@ use std::time::Duration;
 use ratatui::{
     Frame,
     layout::{Alignment, Rect},
-    widgets::{Paragraph, Wrap},
+    text::Line,
+    widgets::Paragraph,
 };
 
 use super::{
@@ -40,8 +41,17 @@ pub fn header(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
 
 /// What to know besides, such as a command to try.
 pub fn note(frame: &mut Frame, area: Rect, screen: &Screen, theme: Theme) {
-    let text = Paragraph::new(screen.note.as_str()).style(theme.quiet());
-    frame.render_widget(text.wrap(Wrap { trim: false }), area);
+    let lines: Vec<Line> = folded(&screen.note, area.width).map(Line::from).collect();
+    frame.render_widget(Paragraph::new(lines).style(theme.quiet()), area);
+}
+
+/// The lines of a note, folded where they are too long: so nothing of a command is lost.
+pub fn folded(note: &str, width: u16) -> impl Iterator<Item = String> {
+    let width = usize::from(width.max(1));
+    note.lines().flat_map(move |line| {
+        let signs: Vec<char> = line.chars().collect();
+        signs.chunks(width).map(|part| part.iter().collect()).collect::<Vec<String>>()
+    })
 }
 
 /// The keys, and what the signs mean.

@@ -1,5 +1,6 @@
 use ratatui::layout::{Constraint, Layout, Rect};
 
+use super::edges::folded;
 use crate::top::screen::{Pane, Screen};
 
 /// Where everything is.
@@ -34,6 +35,7 @@ pub struct Card {
 const WIDE: u16 = 140;
 /// With fewer lines than this, only the pane that the keys scroll is shown.
 const SMALL: u16 = 15;
+const MOST_NOTE_LINES: usize = 4;
 const CAMERAS_WIDTH: u16 = 62;
 /// Lines of a card besides its sparklines.
 pub const CARD_TEXT: u16 = 3;
@@ -45,7 +47,7 @@ const LEAST: u16 = 4;
 impl Panes {
     /// Arranges the panes: one above the other, or on a wide terminal the cameras at the right.
     pub fn arrange(area: Rect, screen: &Screen) -> Self {
-        let note = lines_of(&screen.note, area.width);
+        let note = folded(&screen.note, area.width).take(MOST_NOTE_LINES).map(|_| 1).sum();
         let rows = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(note)];
         let [header, body, note, footer] =
             Layout::vertical(rows.into_iter().chain([Constraint::Length(1)])).areas(area);
@@ -99,10 +101,4 @@ fn cards(height: u16, wide: bool, screen: &Screen) -> (u16, Card) {
 fn cameras_height(rest: u16, screen: &Screen) -> u16 {
     let needed = u16::try_from(screen.len(Pane::Cameras).max(1) + 1).unwrap_or(u16::MAX);
     needed.saturating_add(BORDERS).min(rest.div_ceil(2))
-}
-
-fn lines_of(note: &str, width: u16) -> u16 {
-    let width = usize::from(width.max(1));
-    let lines = note.lines().map(|line| line.chars().count().div_ceil(width).max(1)).sum::<usize>();
-    u16::try_from(lines).unwrap_or(u16::MAX).min(3)
 }

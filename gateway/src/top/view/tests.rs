@@ -147,10 +147,12 @@ fn before_the_first_snapshot_it_says_what_it_waits_for() {
 #[test]
 fn a_note_has_its_lines_above_the_last_one() {
     let mut screen = testing::screen();
-    screen.note = "Try it: grpcurl -plaintext 127.0.0.1:9000 list".into();
+    let command = format!("  grpcurl {} list", "x".repeat(90));
+    screen.note = format!("Try it:\n{command}");
     let shown = lines(&mut screen, USUAL);
-    assert_eq!(shown[22], screen.note);
-    assert!(shown[21].starts_with('╰') && shown[23].contains("q quit"));
+    assert_eq!(shown[20], "Try it:");
+    assert_eq!(shown[21..23].concat(), command);
+    assert!(shown[19].starts_with('╰') && shown[23].contains("q quit"));
 }
 
 #[test]
