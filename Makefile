@@ -6,7 +6,7 @@ BIN := target/release/framegate
 DEMO := $(BIN) --log warn,framegate::camera=error demo --clip .deps/clips/vtest.avi --clip .deps/clips/bikes.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit black-box prove-main prove-doors bench build setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors bench build setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ prove-doors: build ## Check what the finished doors promise, item by item
 
 bench: build ## Measure the queue, the frame path and the gateway
 	cargo bench --workspace --locked
+
+picture: build ## Make docs/top.svg anew, from a demo of 40 s
+	$(PYTHON) scripts/picture $(BIN) docs/top.svg
 
 build: setup
 	cargo build --release --locked --bin framegate

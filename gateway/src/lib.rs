@@ -22,3 +22,4 @@ pub mod policy;
 pub mod pool;
 pub mod server;
 pub mod sink;
+pub mod top;

@@ -7,6 +7,7 @@ mod demo;
 mod output;
 mod serve;
 mod signals;
+mod top;
 
 use std::{io, num::NonZero, process::ExitCode, thread};
 
@@ -45,6 +46,8 @@ enum Command {
     Camera(framegate::camera::Options),
     /// Run everything on this machine, with an embedded broker and cameras.
     Demo(framegate::demo::Options),
+    /// Show a running gateway's pools, cameras and latest results.
+    Top(framegate::top::Options),
 }
 
 /// Exit code for a policy, or a command line, that was refused.
@@ -74,6 +77,7 @@ pub fn run() -> ExitCode {
             Command::Check(options) => check::run(&options),
             Command::Camera(options) => camera::run(options).await,
             Command::Demo(options) => demo::run(options).await,
+            Command::Top(options) => top::run(options).await,
         }
     });
     // What still blocks, such as a batch that was abandoned, shall not hold the process.

@@ -10,6 +10,7 @@ mod scoreboard;
 mod stage;
 mod status;
 mod summary;
+mod view;
 
 pub use options::Options;
 pub use reconcile::Fates;

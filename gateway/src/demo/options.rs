@@ -24,4 +24,7 @@ pub struct Options {
     /// End after this many seconds; otherwise run until stopped.
     #[arg(long, value_name = "S", env = "DEMO_SECONDS")]
     pub seconds: Option<f64>,
+    /// Print status lines instead of the view, as where stdout is no terminal.
+    #[arg(long)]
+    pub plain: bool,
 }

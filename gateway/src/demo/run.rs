@@ -21,8 +21,9 @@ use super::{
     stage::Stage,
     status::StatusLines,
     summary::{Played, Summary},
+    view::View,
 };
-use crate::{camera, gateway::Gateway, pool::PoolHealth};
+use crate::{camera, gateway::Gateway, pool::PoolHealth, top};
 
 /// How often the replicas are looked at.
 const WATCH: Duration = Duration::from_millis(50);
@@ -94,11 +95,16 @@ async fn assigned(gateway: &Gateway, cameras: u32) {
 }
 
 impl Demo<'_> {
-    /// Lets the cameras play and writes the status, until they have stopped.
+    /// Lets the cameras play and shows the status, until they have stopped.
     async fn play(&mut self, stop: CancellationToken) -> anyhow::Result<Played> {
         let started = Instant::now();
+        let view = self.view(&stop);
         let cameras = tokio::spawn(camera::run(self.stage.cameras(&self.options), stop));
-        let sent = self.watch(cameras, started).await?.total;
+        let sent = self.watch(cameras, started, view.as_ref()).await;
+        if let Some(view) = view {
+            view.close().await;
+        }
+        let sent = sent?.total;
         Ok(Played {
             time: started.elapsed(),
             cameras: self.options.cameras,
@@ -107,10 +113,21 @@ impl Demo<'_> {
         })
     }
 
+    /// The view, where there is a terminal for it; elsewhere there are status lines.
+    fn view(&self, stop: &CancellationToken) -> Option<View> {
+        if self.options.plain || !top::is_terminal() {
+            return None;
+        }
+        View::open(&self.gateway, &self.stage.log, stop.clone())
+            .inspect_err(|failure| warn!(error = format!("{failure:#}"), "no view"))
+            .ok()
+    }
+
     async fn watch(
         &mut self,
         mut cameras: JoinHandle<anyhow::Result<camera::Summary>>,
         started: Instant,
+        view: Option<&View>,
     ) -> anyhow::Result<camera::Summary> {
         let mut ticks = interval(WATCH);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -121,21 +138,21 @@ impl Demo<'_> {
                 _ = ticks.tick() => self.lines.watch(),
             }
             let since = last.elapsed();
-            if since >= STATUS {
+            if view.is_none() && since >= STATUS {
                 (self.say)(self.lines.lines(&self.scoreboard, started.elapsed(), since).trim_end());
                 last = Instant::now();
             }
             if !invited && self.scoreboard.ended() > 0 {
-                self.invite();
+                self.invite(view);
                 invited = true;
             }
         }
     }
 
     /// Writes a command to try, with a frame that exists.
-    fn invite(&self) {
+    fn invite(&self, view: Option<&View>) {
         if let Some(command) = greeting::command(&self.stage.results, &self.gateway) {
-            (self.say)(&command);
+            view.map_or_else(|| (self.say)(&command), |view| view.note(&command));
         }
     }
 

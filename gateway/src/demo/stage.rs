@@ -27,6 +27,8 @@ pub struct Stage {
     pub drops: PathBuf,
     /// The summary.
     pub summary: PathBuf,
+    /// What is logged while the view is up.
+    pub log: PathBuf,
     bucket_name: String,
     bucket: PathBuf,
 }
@@ -76,6 +78,7 @@ impl Stage {
             results,
             drops,
             summary: in_folder("summary.json"),
+            log: in_folder("log.txt"),
             bucket_name,
             bucket,
         };

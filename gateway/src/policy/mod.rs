@@ -43,6 +43,7 @@ pub use overload::Overload;
 pub use record::{RecordMap, Selector};
 pub use server::Server;
 pub use sink::{Compression, Fsync, JsonlSink, KafkaSink, Rotation, Sink};
+pub use units::parse_duration;
 
 use checks::Checks;
 use paths::Base;

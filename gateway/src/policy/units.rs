@@ -77,6 +77,11 @@ pub(super) const fn whole<N: FromStr + Display>() -> Kind<N> {
     }
 }
 
+/// A duration as a policy has it: a decimal number with its unit, such as `250ms` or `1.5s`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    (DURATION.parse)(text)
+}
+
 /// A duration in the largest unit that shows it whole.
 pub(super) fn show_duration(duration: Duration) -> String {
     match u64::try_from(duration.as_nanos()) {
