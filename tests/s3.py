@@ -6,6 +6,7 @@ import itertools
 import os
 import select
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -89,7 +90,7 @@ class S3Server:
 class Proxy:
     """Passes requests on to a server, but for those that it was told to spoil; counts those."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.upstream = port
         self.faults: deque[str] = deque()
         self.injected: Counter[str] = Counter()
@@ -111,7 +112,10 @@ class Proxy:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        scheme = "http" if tls is None else "https"
+        self.endpoint = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
