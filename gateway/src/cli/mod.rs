@@ -1,5 +1,6 @@
 //! The command line: parses it, sets up logging and the runtime, and runs one subcommand.
 
+mod allocator;
 mod camera;
 mod check;
 mod demo;
@@ -66,6 +67,7 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    runtime.spawn(allocator::give_back());
     let code = runtime.block_on(async {
         match cli.command {
             Command::Serve(options) => serve::run(options).await,

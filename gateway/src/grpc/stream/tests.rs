@@ -121,7 +121,8 @@ async fn who_leaves_cancels_all_that_is_in_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_last_answer_a_call_ends_as_its_reading_did() {
-    let ends: [(&str, fn(&mut Harness), Option<Code>); 3] = [
+    type End = fn(&mut Harness);
+    let ends: [(&str, End, Option<Code>); 3] = [
         ("half-closed", |stream| stream.requests = None, None),
         ("stopping", |stream| stream.no_calls.cancel(), Some(Code::Unavailable)),
         (
