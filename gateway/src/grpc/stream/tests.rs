@@ -160,6 +160,7 @@ async fn a_passed_deadline_ends_the_call_however_its_reading_ended() {
         stream.send("1", None);
         assert_eq!(stream.got(), []);
         end(&mut stream);
+        assert_eq!(stream.got(), []);
         tokio::time::sleep(Duration::from_secs(5)).await;
         // As its entries do, which expire at the same instant.
         stream.answer("1");
