@@ -7,7 +7,17 @@ from dataclasses import dataclass
 import api
 import samples
 from gateway import Gateway
-from raw_grpc import DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, frame, greeting, grpc_message, header_block
+from raw_grpc import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    RST_STREAM,
+    frame,
+    greeting,
+    grpc_message,
+    header_block,
+)
 
 CANCEL = 0x8
 STREAM_MESSAGES = 5

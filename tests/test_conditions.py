@@ -1,4 +1,4 @@
-"""Item 1 of the doors: what time, load and stops do to requests, by both doors; test_errors has the frames' faults."""
+"""Item 1 of the doors: what time, load and stops do to requests, by both doors. Bad frames: test_errors."""
 
 from collections import Counter
 from pathlib import Path

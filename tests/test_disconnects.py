@@ -1,7 +1,7 @@
 """Item 6 of the doors: what clients leave behind that disconnect in the middle of requests and streams."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import cycle, islice, product
 from pathlib import Path
 
@@ -22,6 +22,7 @@ MEBIBYTE = 1 << 20
 AT_ONCE = 200
 WITHIN = 5.0
 SERVED = 200
+WARM_UP = 600
 GROWTH = 5
 
 
@@ -34,17 +35,21 @@ class Held:
     queued: int
     ongoing: int
 
+    def within(self, other: "Held") -> bool:
+        """Whether nothing is more than in the other, which may have counted a probe that has ended."""
+        return all(mine <= theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True))
+
 
 @pytest.mark.parametrize("clients", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_departed_clients_leave_nothing_behind(start_gateway, holds: Holds, clients: int) -> None:
     # So slow that hardly any client is answered before it leaves.
     model = simulated("200ms", fetch=True, replicas=2, max_batch_size=4, max_queued_requests=4096)
     gateway = start_gateway(policy(models={MODEL: model}))
-    before = warmed_up(gateway, max(clients // 10, AT_ONCE))
+    before = warmed_up(gateway, max(clients // 10, WARM_UP))
     resident, cancelled = resident_bytes(gateway), gateway.answers(MODEL, "CANCELLED")
     depart(gateway, clients)
     after, grown = settled(gateway, before, resident)
-    holds(f"held after {clients} clients, within {WITHIN:g} s", after, before, after == before)
+    holds(f"held after {clients} clients, within {WITHIN:g} s", after, f"<= {before}", after.within(before))
     holds("  RSS above that before", f"{grown:+.1f} MiB", f"<= {GROWTH} MiB", grown <= GROWTH)
     left = gateway.answers(MODEL, "CANCELLED") - cancelled
     holds("  entries that were under way when they left", f"{left:g}", f"> {clients}", left > clients)
@@ -77,7 +82,7 @@ def depart(gateway: Gateway, clients: int) -> None:
 def settled(gateway: Gateway, wanted: Held, resident: int) -> tuple[Held, float]:
     """What is held, and the growth of resident memory in MiB, at the limit or once they are as wanted."""
     now = lambda: (held(gateway), (resident_bytes(gateway) - resident) / MEBIBYTE)  # noqa: E731
-    settled = lambda state: state if state[0] == wanted and state[1] <= GROWTH else None  # noqa: E731
+    settled = lambda state: state if state[0].within(wanted) and state[1] <= GROWTH else None  # noqa: E731
     try:
         return wait_until("the baseline", lambda: settled(now()), WITHIN)
     except TimeoutError:

@@ -1,5 +1,6 @@
 """Item 4: what the grace period cuts off, and what a second signal does."""
 
+import socket
 import time
 
 import pytest
@@ -51,3 +52,14 @@ def test_an_idle_gateway_stops_on_sigterm(start_gateway, holds: Holds) -> None:
     code = gateway.stop()
     steps = gateway.stop_steps()
     holds("idle: exit code, steps", f"{code}, {steps}", "0, 1 to 8", code == 0 and steps == list(range(1, 9)))
+
+
+def test_a_connection_that_says_nothing_does_not_hold_up_the_stop(start_gateway, holds: Holds) -> None:
+    gateway = start_gateway(policy(models={"any": simulated("1ms")}))
+    host, port = gateway.grpc_address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=10) as silent:
+        code = gateway.stop()
+        ended = silent.recv(1)
+    cut_off = [line for line in gateway.log() if "cut off" in str(line)]
+    graceful = (code, cut_off, ended) == (0, [], b"")
+    holds("silent connection: exit code, cut off", f"{code}, {len(cut_off)}", "0, 0", graceful)

@@ -105,7 +105,9 @@ mod tests {
     #[test]
     fn responses_wait_for_their_own_line_only() {
         let (a, b) = (Some("a"), Some("b"));
-        let table: [(&[_], &[usize], &[&[usize]]); 5] = [
+        /// The lines, the order of the answers, and what goes out after each.
+        type Case<'a> = (&'a [Option<&'a str>], &'a [usize], &'a [&'a [usize]]);
+        let table: [Case; 5] = [
             (&[None, None], &[1, 0], &[&[1], &[0]]),
             (&[a, a], &[0, 1], &[&[0], &[1]]),
             (&[a, a, a], &[2, 1, 0], &[&[], &[], &[0, 1, 2]]),

@@ -121,7 +121,8 @@ async fn who_leaves_cancels_all_that_is_in_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_last_answer_a_call_ends_as_its_reading_did() {
-    let ends: [(&str, fn(&mut Harness), Option<Code>); 3] = [
+    type End = fn(&mut Harness);
+    let ends: [(&str, End, Option<Code>); 3] = [
         ("half-closed", |stream| stream.requests = None, None),
         ("stopping", |stream| stream.no_calls.cancel(), Some(Code::Unavailable)),
         (
@@ -159,6 +160,7 @@ async fn a_passed_deadline_ends_the_call_however_its_reading_ended() {
         stream.send("1", None);
         assert_eq!(stream.got(), []);
         end(&mut stream);
+        assert_eq!(stream.got(), []);
         tokio::time::sleep(Duration::from_secs(5)).await;
         // As its entries do, which expire at the same instant.
         stream.answer("1");
