@@ -14,8 +14,8 @@ use tracing::warn;
 ///
 /// At most `MOST` are counted. Frames of further ones are counted under none until
 /// [`Cameras::tidy`] has made room: it forgets those that have sent nothing for `IDLE`, whose
-/// counts begin anew when they come back. A client that makes up cameras thus hides others for
-/// no longer than that, and costs no memory and no search.
+/// counts begin anew when they come back. A client that makes up cameras hides new ones only
+/// while it goes on, and costs no further memory and no search.
 #[derive(Default)]
 pub struct Cameras {
     by_id: DashMap<Arc<str>, Arc<Camera>>,
