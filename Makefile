@@ -6,7 +6,7 @@ BIN := target/release/framegate
 DEMO := $(BIN) --log warn,framegate::camera=error demo --clip .deps/clips/vtest.avi --clip .deps/clips/bikes.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit black-box prove-main bench build setup clean
+.PHONY: help demo test check unit black-box prove-main docs bench build setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ black-box: build
 
 prove-main: build ## Check what the main job promises, item by item
 	$(PYTHON) -m pytest tests --prove -q
+
+docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, configs/policy.schema.json
+	@$(BIN) docs .
 
 bench: build ## Measure the queue, the frame path and the gateway
 	cargo bench --workspace --locked

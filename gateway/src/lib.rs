@@ -18,5 +18,7 @@ pub mod intake;
 pub mod metrics;
 pub mod policy;
 pub mod pool;
+pub mod reference;
+
 pub mod server;
 pub mod sink;

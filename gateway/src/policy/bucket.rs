@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::checks::{Checks, is_name, name_reason};
 use super::errors::quote;
+use super::key::TextKey;
 use super::paths::Base;
 use super::raw::{RawBucket, Text};
 
 /// Names that would make `NAME:key` look like a URL.
 const SCHEMES: [&str; 5] = ["file", "http", "https", "s3", "data"];
+
+pub(super) const URL: TextKey = TextKey::new("URL").like("^file:");
 
 /// A folder that frames are read from.
 #[derive(Debug, Clone, PartialEq)]
