@@ -58,18 +58,9 @@ pub fn policy(schema: &Value) -> String {
     text.trim_end().to_owned() + "\n"
 }
 
-/// The sections of the example: each top-level key and its lines.
+/// The sections of the example, which empty lines part: each top-level key and its lines.
 pub(super) fn excerpts() -> Vec<(&'static str, &'static str)> {
-    let starts: Vec<usize> = EXAMPLE
-        .match_indices('\n')
-        .map(|(end, _)| end + 1)
-        .chain([0])
-        .filter(|start| EXAMPLE[*start..].starts_with(|c: char| c.is_ascii_lowercase()))
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect();
-    let ends = starts.iter().skip(1).copied().chain([EXAMPLE.len()]);
-    let pieces = starts.iter().zip(ends).map(|(start, end)| EXAMPLE[*start..end].trim_end());
+    let pieces = EXAMPLE.split("\n\n").map(str::trim_end);
     pieces.filter_map(|piece| Some((piece.split_once(':')?.0, piece))).collect()
 }
 
