@@ -1,4 +1,4 @@
-"""Policies that are refused: what is wrong, the policy with a mark where that stands, and what the refusal says."""
+"""Policies that are refused: what is wrong, the text with a mark where that stands, what the refusal says."""
 
 from dataclasses import dataclass
 
@@ -80,7 +80,11 @@ MISTYPED = [
     ingest("model of an ingest", "models: [▸n]", "unknown model `n`; did you mean `m`?"),
     Refusal("section twice", f"{MODEL}▸models: {{}}\n", "the key `models` is given twice"),
     model("key twice", "num_threads: 1\n    ▸num_threads: 2", "the key `num_threads` is given twice"),
-    Refusal("model twice", "models:\n  m: { artifact: a }\n  ▸m: { artifact: b }\n", "the key `m` is given twice"),
+    Refusal(
+        "model twice",
+        "models:\n  m: { artifact: a }\n  ▸m: { artifact: b }\n",
+        "the key `m` is given twice",
+    ),
 ]
 
 WRITTEN_WRONG = [
@@ -96,7 +100,11 @@ WRITTEN_WRONG = [
     top("list wanted", "buckets: ▸{ name: a, url: 'file:a' }", "expected a list"),
     model("single value wanted", "num_threads: ▸[1]", "expected a single value"),
     top("true or false wanted", "server: { insecure: ▸yes }", "expected true or false"),
-    top("host without port", "server: { grpc: ▸localhost }", "an IP address and port, such as 127.0.0.1:9000"),
+    top(
+        "host without port",
+        "server: { grpc: ▸localhost }",
+        "an IP address and port, such as 127.0.0.1:9000",
+    ),
     kafka("brokers without port", "brokers: ▸k, topics: t, group: g", "brokers as host:port"),
     kafka("topic with a space", "brokers: 'k:1', topics: ▸a b, group: g", "a topic's name"),
     kafka("broken pattern", "brokers: 'k:1', topics: ▸'^camera_[', group: g", "not a regular expression"),
@@ -104,7 +112,11 @@ WRITTEN_WRONG = [
     kafka("no group", "brokers: 'k:1', topics: t, group: ▸''", "a consumer group's name of 1 to 255 bytes"),
     ingest("broken pointer", "record: { uri: ▸/a~2 }", "in a JSON pointer `~` is written `~0`"),
     top("bucket of another kind", "buckets: [{ name: a, url: ▸'http://h/a' }]", "a file URL"),
-    top("bucket name with a colon", "buckets: [{ name: ▸'a:b', url: 'file:a' }]", "a name of letters, digits"),
+    top(
+        "bucket name with a colon",
+        "buckets: [{ name: ▸'a:b', url: 'file:a' }]",
+        "a name of letters, digits",
+    ),
     Refusal("model name with a slash", "models:\n  ▸a/b: { artifact: a }\n", "a name of letters, digits"),
     Refusal("broken YAML", MODEL + "server: { grpc: ▸'unclosed }\n", "quote"),
     Refusal("tabs", "models:\n\t▸m: { artifact: a }\n", "tab"),
@@ -158,15 +170,28 @@ IMPOSSIBLE = [
         "  ▸b: { artifact: b, num_threads: 2 }\n",
         "come to 4 threads, but limits.replica_threads is 3",
     ),
-    Refusal("onnx without artifact", "models:\n  ▸m: { backend: onnx }\n", "the onnx backend needs `artifact: FOLDER`"),
+    Refusal(
+        "onnx without artifact",
+        "models:\n  ▸m: { backend: onnx }\n",
+        "the onnx backend needs `artifact: FOLDER`",
+    ),
     Refusal("simulated without times", "models:\n  ▸m: { backend: simulated }\n", "needs its times"),
-    model("times of an onnx model", "simulated: ▸{ base: 1ms, per_item: 1ms }", "only for `backend: simulated`"),
+    model(
+        "times of an onnx model",
+        "simulated: ▸{ base: 1ms, per_item: 1ms }",
+        "only for `backend: simulated`",
+    ),
     Refusal(
         "artifact of a simulated model",
-        "models:\n  m:\n    artifact: ▸a\n    backend: simulated\n    simulated: { base: 1ms, per_item: 1ms }\n",
+        "models:\n  m:\n    artifact: ▸a\n    backend: simulated\n"
+        "    simulated: { base: 1ms, per_item: 1ms }\n",
         "the simulated backend loads nothing",
     ),
-    top("object larger than all frames", "limits: { object_bytes: ▸2MiB, frame_bytes: 1MiB }", "lower it or raise that"),
+    top(
+        "object larger than all frames",
+        "limits: { object_bytes: ▸2MiB, frame_bytes: 1MiB }",
+        "lower it or raise that",
+    ),
     top("listener open to all", "server: { grpc: ▸0.0.0.0:9000 }", "or accept that with `insecure: true`"),
     top("two listeners on a port", "server: { http: ▸127.0.0.1:9000 }", "grpc and http both listen on"),
     top(
@@ -175,7 +200,11 @@ IMPOSSIBLE = [
         "grpc and http both listen on port 9000",
     ),
     top("no time for calls", "server: { default_timeout: ▸0s }", "a duration from 1ms to 1h; got `0s`"),
-    top("bucket of the whole disk", "buckets: [{ name: all, url: ▸'file:///' }]", "cannot be the whole file system"),
+    top(
+        "bucket of the whole disk",
+        "buckets: [{ name: all, url: ▸'file:///' }]",
+        "cannot be the whole file system",
+    ),
     top(
         "two buckets of a name",
         "buckets:\n  - { name: a, url: 'file:a' }\n  - { name: ▸a, url: 'file:b' }",
@@ -186,11 +215,19 @@ IMPOSSIBLE = [
         "buckets:\n  - { name: a, url: 'file:a' }\n  - { name: b, url: ▸'file:./a/' }",
         "the bucket `a` is this folder already",
     ),
-    Refusal("ingest without sinks", f"{MODEL}ingest:\n  ▸- kafka: {KAFKA}\n", "results of ingest need a sink"),
+    Refusal(
+        "ingest without sinks",
+        f"{MODEL}ingest:\n  ▸- kafka: {KAFKA}\n",
+        "results of ingest need a sink",
+    ),
     ingest("model named twice", "models: [m, ▸m]", "`m` is given twice; keep one"),
     kafka("topic named twice", "brokers: 'k:1', topics: [a, ▸a], group: g", "`a` is given twice; keep one"),
     kafka("no topics", "brokers: 'k:1', topics: ▸[], group: g", "at least one topic"),
-    ingest("dead letters that come back", "dead_letter: { topic: ▸camera_9 }", "is one of the topics that are read"),
+    ingest(
+        "dead letters that come back",
+        "dead_letter: { topic: ▸camera_9 }",
+        "is one of the topics that are read",
+    ),
     ingest("frames of no age", "max_frame_age: ▸0s", "a duration from 1ms to 24h; got `0s`"),
     ingest("no record at a time", "max_in_flight: ▸0", "a whole number from 1 to 1000000"),
     ingest("no try at all", "retries: { attempts: ▸0 }", "a whole number from 1 to 100"),
@@ -201,7 +238,11 @@ IMPOSSIBLE = [
         f"group_instance_id: a\n  - kafka: {KAFKA}\n    group_instance_id: ▸a",
         "another ingest is this member of the group already",
     ),
-    top("two sinks of a file", "sinks: [jsonl: { path: p }, jsonl: { path: ▸./p }]", "another sink writes this file"),
+    top(
+        "two sinks of a file",
+        "sinks: [jsonl: { path: p }, jsonl: { path: ▸./p }]",
+        "another sink writes this file",
+    ),
     top("drops among results", "sinks: [jsonl: { path: p, drops: ▸p }]", "another sink writes this file"),
 ]
 

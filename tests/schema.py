@@ -1,4 +1,4 @@
-"""The policy's JSON Schema as an editor uses it: with a YAML reader and a validator that Framegate did not write."""
+"""The policy's JSON Schema as an editor uses it: with a YAML reader and a validator of others."""
 
 import json
 from collections.abc import Callable

@@ -19,6 +19,7 @@ SITE = ROOT / "configs" / "cameras-150.yaml"
 CLASSIFIERS = ["person-classifier", "vehicle-classifier"]
 CAMERAS = [f"camera_{number}" for number in (0, 7, 42, 149)]
 FRAMES_EACH = 3
+SCALING = {"min_replicas": 1, "initial_replicas": 2, "max_replicas": 10, "target_ongoing_requests": 16}
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=[file.name for file in CONFIGS])
@@ -33,8 +34,7 @@ def test_the_site_is_the_one_on_ray_serve() -> None:
     assert list(site["models"]) == CLASSIFIERS
     for model in site["models"].values():
         assert (model["max_batch_size"], model["batch_wait_timeout"]) == (16, "500ms")
-        scaling = {"min_replicas": 1, "initial_replicas": 2, "max_replicas": 10, "target_ongoing_requests": 16}
-        assert model["autoscaling"] == scaling
+        assert model["autoscaling"] == SCALING
     (rule,) = site["ingest"]
     assert rule["kafka"]["topics"] == "^camera_[0-9]+$"
     assert rule["models"] == CLASSIFIERS
@@ -68,7 +68,7 @@ def assert_settled(running: Gateway, broker: Broker, places: list[Position]) -> 
 
 
 def on_this_machine(site: dict, broker: Broker, bucket: Path, results: Path) -> dict:
-    """The same policy with this test's broker, bucket, classifiers, ports and files; nothing else is changed."""
+    """The same policy with this test's broker, bucket, classifiers, ports and files; the rest stays."""
     site["server"] |= {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}
     site["buckets"][0]["url"] = f"file://{bucket}"
     for model in site["models"].values():

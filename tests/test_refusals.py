@@ -1,4 +1,4 @@
-"""Doors 4: every mistyped or impossible policy is refused at the right line and column, with the right reason."""
+"""Doors 4: each mistyped or impossible policy is refused at its line and column, with the right reason."""
 
 from pathlib import Path
 
@@ -53,7 +53,8 @@ def test_the_table_is_as_long_as_promised() -> None:
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
-    text = "models:\n  m: { artifact: a, num_threads: 0, autoscaling: { min_replicas: 5, max_replicas: 2 } }\n"
+    scaling = "autoscaling: { min_replicas: 5, max_replicas: 2 }"
+    text = f"models:\n  m: {{ artifact: a, num_threads: 0, {scaling} }}\n"
     told = problems(tmp_path, Refusal("several", f"▸{text}server: {{ grpc: here }}\n", ""), "check")
     keys = [problem.split(": ")[1] for problem in told]
     assert keys == ["models.m.num_threads", "models.m.autoscaling.min_replicas", "server.grpc"]

@@ -44,7 +44,9 @@ def test_an_editor_underlines_what_is_mistyped(refusal: Refusal) -> None:
     assert underlined(validator(), refusal.policy()) == (refusal.name not in BEYOND_A_SCHEMA)
 
 
-@pytest.mark.parametrize(("options", "page"), [([], SCHEMA), (["--format", "markdown"], ROOT / "docs/policy.md")])
+@pytest.mark.parametrize(
+    ("options", "page"), [([], SCHEMA), (["--format", "markdown"], ROOT / "docs" / "policy.md")]
+)
 def test_the_binary_prints_what_is_committed(options: list[str], page: Path) -> None:
     ended = gateway.run("schema", *options)
     assert ended.returncode == 0

@@ -2,7 +2,8 @@
 //! here, so that all wrong ones are reported together, each in the words of its own key.
 //!
 //! The comments are the reference: editors show them through the schema, and docs/policy.md lists them. So a key is
-//! documented here and nowhere else, a mapping at its type; its unit, bounds and default come from its rule, which the resolver reads too.
+//! documented here and nowhere else, a mapping at its type. Its unit, bounds and default come from its rule, which the
+//! resolver reads too.
 
 mod ingest;
 mod model;
