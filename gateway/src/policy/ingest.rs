@@ -18,8 +18,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-pub(super) const GROUP: TextKey = TextKey::new("name");
-pub(super) const GROUP_INSTANCE_ID: TextKey = TextKey::new("name").or_words("none");
+pub(super) const GROUP: TextKey = TextKey::new("text");
+pub(super) const GROUP_INSTANCE_ID: TextKey = TextKey::new("text").or_words("none");
 pub(super) const MAX_FRAME_AGE: Key<Duration> = Key::new(DURATION, MS, DAY).or_words("none");
 pub(super) const MAX_IN_FLIGHT: Key<usize> = Key::new(whole(), 1, 1_000_000).or(4096);
 pub(super) const COMMIT_INTERVAL: Key<Duration> =
