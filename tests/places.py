@@ -30,6 +30,7 @@ def missing() -> list[str]:
         FRAMES / "vtest_050.png": "scripts/setup",
         MODELS / "nanodet" / "model.onnx": "scripts/setup",
         MODELS / "efficientnet-lite0" / "model.onnx": "scripts/setup",
+        MODELS / "centerface" / "model.onnx": "scripts/setup",
         EXPECTED: "git checkout tests/expected.json",
     }
     problems = [f"{path} is missing; run {how}" for path, how in needed.items() if not path.exists()]

@@ -1,12 +1,16 @@
-"""Lines of proof: what was measured, the bound, whether it holds; `--prove` prints and judges them all."""
+"""Lines of proof: what was measured, the bound, whether it holds; `--prove LIST` prints and judges a list of them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
-ITEMS = range(1, 7)
+LISTS = {"main": ("item", range(1, 7)), "doors": ("doors", range(1, 7))}
+"""What can be proven: the mark of its tests, and the numbers of its items."""
+
 RECORDED = pytest.StashKey[list["Line"]]()
+PASSED = pytest.StashKey[Counter]()
 OF_TEST = pytest.StashKey[list["Line"]]()
 
 Holds = Callable[[str, object, object, bool], None]
@@ -29,11 +33,20 @@ class Line:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--prove", action="store_true", help="print what must hold, item by item, and judge it")
+    told = "run the tests of this list of what must hold, print it item by item, and judge it"
+    parser.addoption("--prove", choices=LISTS, help=told)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[RECORDED] = []
+    config.stash[PASSED] = Counter()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("prove"):
+        others = [item for item in items if item_of(item) is None]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item_of(item) is not None]
 
 
 @pytest.fixture
@@ -71,6 +84,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
         recorded.append(Line(number, item.name, f"failed in {report.when}", "passes", False))
     if report.when == "call":
         recorded.extend(lines)
+        item.config.stash[PASSED][number] += report.passed and not lines
     return report
 
 
@@ -83,7 +97,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not config.getoption("prove"):
         return
     terminalreporter.section("what must hold")
-    lines = sorted([*config.stash[RECORDED], *unmeasured(config)], key=lambda line: line.item)
+    lines = [*config.stash[RECORDED], *further(config), *unmeasured(config)]
+    lines.sort(key=lambda line: line.item)
     for text in table(lines):
         terminalreporter.write_line(text)
     terminalreporter.write_line("all hold" if proven(config) else "not all hold")
@@ -96,8 +111,15 @@ def proven(config: pytest.Config) -> bool:
 
 def unmeasured(config: pytest.Config) -> list[Line]:
     """A line for each item that no test has measured."""
-    measured = {line.item for line in config.stash[RECORDED]}
-    return [Line(item, "not measured", "-", "a measurement", False) for item in ITEMS if item not in measured]
+    measured = {line.item for line in [*config.stash[RECORDED], *further(config)]}
+    _, items = LISTS[config.getoption("prove")]
+    return [Line(item, "not measured", "-", "a measurement", False) for item in items if item not in measured]
+
+
+def further(config: pytest.Config) -> list[Line]:
+    """A line for each item that has tests without figures: how many of them passed."""
+    passed = config.stash[PASSED].items()
+    return [Line(item, "tests without figures", f"{count} passed", "all", True) for item, count in passed if count]
 
 
 def table(lines: list[Line]) -> list[str]:
@@ -108,6 +130,8 @@ def table(lines: list[Line]) -> list[str]:
 
 
 def item_of(node: pytest.Item) -> int | None:
-    """The number in the test's `item` mark."""
-    mark = node.get_closest_marker("item")
-    return mark.args[0] if mark else None
+    """The item that the test measures: of the list that is proven, else of any."""
+    proven_list = node.config.getoption("prove")
+    lists = [LISTS[proven_list]] if proven_list else LISTS.values()
+    marks = [node.get_closest_marker(name) for name, _ in lists]
+    return next((mark.args[0] for mark in marks if mark), None)

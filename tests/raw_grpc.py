@@ -26,9 +26,7 @@ class RawClient:
         host, port = address.rsplit(":", 1)
         self._authority = address
         self._socket = socket.create_connection((host, int(port)), timeout)
-        # Without a table every header of the answer is written out.
-        settings = struct.pack(">HI", HEADER_TABLE_SIZE, 0)
-        self._socket.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
+        self._socket.sendall(greeting())
 
     def __enter__(self) -> "RawClient":
         return self
@@ -36,15 +34,12 @@ class RawClient:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def call(self, path: str, message: bytes, headers: dict[str, str]) -> int:
-        """Sends a unary call; the number of the status that the server answers."""
-        fields = {
-            ":method": "POST", ":scheme": "http", ":path": path, ":authority": self._authority,
-            "te": "trailers", "content-type": "application/grpc", **headers,
-        }  # fmt: skip
-        block = b"".join(b"\x00" + plain(name) + plain(value) for name, value in fields.items())
-        body = struct.pack(">BI", 0, len(message)) + message
-        self._socket.sendall(frame(HEADERS, END_HEADERS, 1, block) + frame(DATA, END_STREAM, 1, body))
+    def call(self, path: str, message: bytes, headers: dict[str, str], half_close: bool = True) -> int:
+        """Sends a call of one message; the number of the status that the server answers."""
+        block = header_block(self._authority, path, headers)
+        body = grpc_message(message)
+        end = END_STREAM if half_close else 0
+        self._socket.sendall(frame(HEADERS, END_HEADERS, 1, block) + frame(DATA, end, 1, body))
         while True:
             kind, flags, stream, payload = self._receive()
             status = find_status(payload) if (kind, stream) == (HEADERS, 1) else None
@@ -66,6 +61,25 @@ class RawClient:
             assert part, "connection closed without a status"
             received += part
         return received
+
+
+def greeting() -> bytes:
+    """What a client says first. Without a table every header of the answer is written out."""
+    return PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", HEADER_TABLE_SIZE, 0))
+
+
+def header_block(authority: str, path: str, headers: dict[str, str]) -> bytes:
+    """The headers of a call."""
+    fields = {
+        ":method": "POST", ":scheme": "http", ":path": path, ":authority": authority,
+        "te": "trailers", "content-type": "application/grpc", **headers,
+    }  # fmt: skip
+    return b"".join(b"\x00" + plain(name) + plain(value) for name, value in fields.items())
+
+
+def grpc_message(message: bytes) -> bytes:
+    """A message as it stands in a call's data."""
+    return struct.pack(">BI", 0, len(message)) + message
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:

@@ -111,7 +111,7 @@ WRITTEN_WRONG = [
     kafka("pattern that Kafka cannot", "brokers: 'k:1', topics: ▸'^c\\d', group: g", "write a POSIX pattern"),
     kafka("no group", "brokers: 'k:1', topics: t, group: ▸''", "a consumer group's name of 1 to 255 bytes"),
     ingest("broken pointer", "record: { uri: ▸/a~2 }", "in a JSON pointer `~` is written `~0`"),
-    top("bucket of another kind", "buckets: [{ name: a, url: ▸'http://h/a' }]", "a file URL"),
+    top("bucket of another kind", "buckets: [{ name: a, url: ▸'http://h/a' }]", "a URL, such as s3://cams"),
     top(
         "bucket name with a colon",
         "buckets: [{ name: ▸'a:b', url: 'file:a' }]",

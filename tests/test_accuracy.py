@@ -1,10 +1,11 @@
-"""Item 1: what is served is right, by reference and inline, whole and in regions, PNG and JPEG."""
+"""Item 1: what is served is right, by reference and inline, whole and in regions, PNG, JPEG and WebP."""
 
 import json
 import math
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import samples
 from compare import Found, Rules, expected_detections, iou, match, served_detections
@@ -24,7 +25,7 @@ EMBEDDING_TOLERANCE = 0.02
 
 @pytest.fixture(scope="module")
 def gateway(start_shared_gateway, reference_frames: Path) -> Gateway:
-    """Both real models over the nine frames."""
+    """Two real models over the nine frames."""
     models = {"detector": onnx("nanodet"), "classifier": onnx("efficientnet-lite0")}
     return start_shared_gateway(policy(reference_frames, models))
 
@@ -111,6 +112,34 @@ def test_a_1080p_jpeg_is_served_like_its_png(gateway: Gateway, holds: Holds) -> 
     )
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_lossless_webp_is_served_as_its_png(gateway: Gateway, holds: Holds, mode: str) -> None:
+    same = 0
+    for name in REFERENCE:
+        frame = samples.reference(name)
+        if mode == "RGBA":
+            frame.putalpha(100)
+        png, webp = samples.png(frame), samples.webp(frame)
+        same += outcomes(gateway, data=webp) == outcomes(gateway, data=png)
+    holds(f"lossless WebP ({mode}) served as its PNG", f"{same} of 9", "all", same == len(REFERENCE) == 9)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_lossy_webp_is_served_like_its_png(gateway: Gateway, holds: Holds, mode: str) -> None:
+    frame = samples.street(1280, 720)
+    exact = detect(gateway, data=samples.png(frame))
+    if mode == "RGBA":
+        frame.putalpha(Image.linear_gradient("L").resize(frame.size))
+    lossy = detect(gateway, data=samples.webp(frame, quality=90))
+    overlaps = [best_overlap(item, lossy) for item in exact if item.score >= MUST_BE_KNOWN]
+    holds(
+        f"lossy WebP ({mode}) and PNG, least IoU",
+        f"{min(overlaps):.3f} ({len(overlaps)})",
+        ">= 0.8, of at least 3",
+        min(overlaps) >= 0.8 and len(overlaps) >= 3,
+    )
+
+
 @pytest.mark.parametrize("form", ["png", "jpg"])
 def test_a_region_is_served_in_pixels_of_the_frame(gateway: Gateway, holds: Holds, form: str) -> None:
     x, y, width, height = region = (416, 208, 320, 320)
@@ -128,6 +157,13 @@ def test_a_region_is_served_in_pixels_of_the_frame(gateway: Gateway, holds: Hold
     )
     inside = all(item.box[0] >= x - width / 4 and item.box[1] >= y - height / 4 for item in in_region)
     holds(f"boxes of a {form}'s region lie there", len(in_region), "all", bool(in_region) and inside)
+
+
+def outcomes(gateway: Gateway, **source: object) -> list[bytes]:
+    """All that the models say of one frame."""
+    results = gateway.predict(**source, models=("detector", "classifier")).results
+    assert [result.WhichOneof("outcome") for result in results] == ["detections", "classification"]
+    return [getattr(result, result.WhichOneof("outcome")).SerializeToString() for result in results]
 
 
 def detect(gateway: Gateway, **source: object) -> list[Found]:

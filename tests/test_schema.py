@@ -58,7 +58,10 @@ def test_the_metrics_reference_lists_what_is_exposed(
 ) -> None:
     rules = [ingest(broker.address, ["m"])]
     sinks = [{"jsonl": {"path": str(tmp_path / "results.jsonl")}}]
-    running = start_gateway(policy(models={"m": simulated("1ms")}, ingest=rules, sinks=sinks))
+    written = policy(models={"m": simulated("1ms")}, ingest=rules, sinks=sinks)
+    nowhere = {"endpoint": "http://127.0.0.1:9", "credentials": "anonymous"}
+    written["buckets"] = [{"name": "cams", "url": "s3://cams", **nowhere}]
+    running = start_gateway(written)
     running.predict(data=b"", models=["m"])
     status, exposed = running.get("/metrics")
     assert status == 200

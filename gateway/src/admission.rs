@@ -11,6 +11,7 @@ use framegate_replica::{
 use tokio::sync::oneshot;
 
 use crate::{
+    board::Board,
     intake::{FrameRequest, FrameSource, Intake},
     metrics::PoolMetrics,
     pool::Pool,
@@ -25,6 +26,7 @@ pub struct Admission {
     loader: FrameLoader,
     /// Counts requests that are refused whole, and what was asked of models that no pool has.
     unknown: PoolMetrics,
+    board: Arc<Board>,
 }
 
 /// An entry of a call, cancelled when this is dropped before the answer.
@@ -58,9 +60,10 @@ impl Admission {
         buckets: Buckets,
         loader: FrameLoader,
         unknown: PoolMetrics,
+        board: Arc<Board>,
     ) -> Self {
         let by_name = pools.iter().map(|pool| (pool.name().clone(), pool.clone())).collect();
-        Self { pools, by_name, buckets, loader, unknown }
+        Self { pools, by_name, buckets, loader, unknown, board }
     }
 
     /// The pools, in the order of the policy.
@@ -71,6 +74,11 @@ impl Admission {
     /// The pool of a model.
     pub fn pool(&self, model: &str) -> Option<&Arc<Pool>> {
         self.by_name.get(model)
+    }
+
+    /// What operators read back.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// Queues a call's request at each of `models`: one ticket each, in their order.
@@ -98,17 +106,19 @@ impl Admission {
         responder: &mut dyn FnMut(&Arc<str>) -> Responder,
     ) -> Vec<Option<(Arc<Pool>, EntryId)>> {
         let frame = self.frame(request, models);
+        let passage = Arc::new(self.board.passage(request));
         let mut places = Vec::with_capacity(models.len());
         for model in models {
             let respond = responder(model);
             let Some(pool) = self.by_name.get(model) else {
                 let answer = Err(ErrorCode::UnknownModel.into());
                 self.unknown.record(&answer);
+                passage.answered(&answer, self.unknown.tally());
                 respond(answer);
                 places.push(None);
                 continue;
             };
-            let id = submit(request, &frame, pool, pool.counted(respond));
+            let id = submit(request, &frame, pool, pool.counted(respond, passage.clone()));
             places.push(id.map(|id| (pool.clone(), id)));
         }
         places

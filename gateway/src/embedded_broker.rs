@@ -15,6 +15,8 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+#[cfg(test)]
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{error::KafkaResult, mocking::MockCluster, producer::DefaultProducerContext};
 
 /// A running broker; dropping it stops it.
@@ -26,9 +28,14 @@ pub struct EmbeddedBroker {
 }
 
 enum Order {
-    CreateTopic { name: String, partitions: i32 },
+    CreateTopic {
+        name: String,
+        partitions: i32,
+    },
     GoDown,
     ComeUp,
+    #[cfg(test)]
+    Refuse(Vec<RDKafkaRespErr>),
 }
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -90,6 +97,12 @@ impl EmbeddedBroker {
         self.order(Order::ComeUp)
     }
 
+    /// Answers the next writes with these errors, one each.
+    #[cfg(test)]
+    pub(crate) fn refuse_writes(&self, errors: &[RDKafkaRespErr]) {
+        self.order(Order::Refuse(errors.to_vec())).expect("the broker runs");
+    }
+
     fn order(&self, order: Order) -> anyhow::Result<()> {
         let ended = || anyhow!("the embedded broker has ended");
         let (done, result) = sync_channel(1);
@@ -129,5 +142,10 @@ fn carry_out(cluster: &Cluster, order: &Order) -> KafkaResult<()> {
         Order::CreateTopic { name, partitions } => cluster.create_topic(name, *partitions, 1),
         Order::GoDown => cluster.broker_down(ALL_BROKERS),
         Order::ComeUp => cluster.broker_up(ALL_BROKERS),
+        #[cfg(test)]
+        Order::Refuse(errors) => {
+            cluster.request_errors(RDKafkaApiKey::Produce, errors);
+            Ok(())
+        }
     }
 }

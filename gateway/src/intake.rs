@@ -1,6 +1,6 @@
 //! A request, from whichever door it came, and what takes it in.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use framegate_batcher::{Origin, Priority};
@@ -18,6 +18,10 @@ pub struct FrameRequest {
     /// Entries with the same key are served in order, and keys take turns: the camera's id, else
     /// the client's identity.
     pub fairness_key: Arc<str>,
+    /// The camera, if the request names one; operators see counts by it.
+    pub camera_id: Option<Arc<str>>,
+    /// When the frame was captured, if the request says.
+    pub captured_at: Option<SystemTime>,
     /// Priority within the pool.
     pub priority: Priority,
     /// Through which kind of door it came, for the shares of the queue.

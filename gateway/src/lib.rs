@@ -8,6 +8,7 @@
 //! ```
 
 pub mod admission;
+pub mod board;
 pub mod camera;
 pub mod demo;
 pub mod embedded_broker;
@@ -15,6 +16,7 @@ pub mod gateway;
 pub mod grpc;
 pub mod ingest;
 pub mod intake;
+mod kafka;
 pub mod metrics;
 pub mod policy;
 pub mod pool;

@@ -41,6 +41,11 @@ error_codes! {
     ///
     /// Correct the request.
     InvalidRequest => "INVALID_REQUEST", InvalidArgument, "the request is not valid";
+    /// A message of a call has more bytes than `limits.message_bytes`.
+    ///
+    /// Refer to the frame by `uri` instead of sending it, or raise that limit.
+    MessageTooLarge => "MESSAGE_TOO_LARGE", OutOfRange,
+        "the message has more bytes than the limit allows; refer to the frame instead of sending it";
     /// The policy has no model of that name.
     ///
     /// Ask for one that `ListPools` names, or add it to `models:`.
@@ -76,7 +81,7 @@ error_codes! {
     ///
     /// Look at the object: it must be one whole image of a known format.
     FrameUndecodable => "FRAME_UNDECODABLE", InvalidArgument,
-        "the frame cannot be decoded; it must be a whole JPEG or PNG image";
+        "the frame cannot be decoded; it must be a whole JPEG, PNG or WebP image";
     /// The region is empty or does not lie within the frame.
     ///
     /// Give the region in pixels of the frame as it is stored.
@@ -87,6 +92,11 @@ error_codes! {
     /// Try again after `RetryInfo.retry_delay`; if it lasts, raise `max_replicas` or
     /// `max_queued_requests`.
     QueueFull => "QUEUE_FULL", ResourceExhausted, "the model's queue is full; try again later";
+    /// As many watches are open as the gateway allows.
+    ///
+    /// Close a `WatchPools` call that nobody reads.
+    TooManyWatches => "TOO_MANY_WATCHES", ResourceExhausted,
+        "as many watches are open as the gateway allows; close one or try again later";
     /// The call's deadline, or else `server.default_timeout`, passed, or could not be met any more.
     ///
     /// Allow more time, or raise `max_replicas`; `framegate_stage_seconds` says where the time

@@ -3,14 +3,27 @@
 //! `cargo bench -p framegate-replica`
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::sync::Arc;
+use std::{future, sync::Arc};
 
 use bytes::Bytes;
 use divan::Bencher;
 use framegate_replica::frame::{
-    Fit, FrameLoader, ImageLimits, InputGeometry, LoaderLimits, Source,
+    Fit, FrameLoader, ImageLimits, InputGeometry, LoaderLimits, Source, Wanted,
 };
 use turbojpeg::{Image, PixelFormat, Subsamp, compress};
+
+/// An entry that stays.
+struct Stays;
+
+impl Wanted for Stays {
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    async fn departed(&self) {
+        future::pending().await
+    }
+}
 
 fn main() {
     divan::main();
@@ -45,13 +58,14 @@ fn load(bencher: Bencher, inputs: &[InputGeometry]) {
         object_bytes: 20 << 20,
         image: ImageLimits { width: 16_384, height: 16_384, pixels: 64_000_000 },
         frame_bytes: 256 << 20,
+        concurrent_fetches: 1,
         concurrent_loads: 1,
     });
     let (jpeg, geometries): (Bytes, Arc<[InputGeometry]>) = (jpeg(1920, 1080), inputs.into());
     bencher.bench_local(|| {
         let frame = loader.frame(Source::Inline(jpeg.clone()), None, geometries.clone());
         for geometry in inputs {
-            let loaded = runtime.block_on(loader.load(&frame, geometry, || true));
+            let loaded = runtime.block_on(loader.load(&frame, geometry, Stays));
             assert!(loaded.expect("a frame").is_some());
         }
     });

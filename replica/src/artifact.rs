@@ -1,3 +1,9 @@
+//! What a model's folder holds, and what its `model.yaml` may say.
+
+mod decode;
+mod nearest;
+mod raw;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -6,7 +12,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::frame::{Fit, InputGeometry};
+pub use self::decode::{Axes, CenterPoints, Decode, OffsetFrom, SizeRule};
+pub(crate) use self::nearest::did_you_mean;
+use self::raw::RawArtifact;
+use crate::frame::InputGeometry;
 
 /// A served model's files: `model.onnx`, `model.yaml` and, where its task has classes, labels.
 #[derive(Debug, Clone)]
@@ -62,12 +71,10 @@ pub enum Task {
         /// How many of the best classes are answered.
         top_k: usize,
     },
-    /// `boxes [N, A, 4]` as x_min, y_min, x_max, y_max in input pixels; `scores [N, A, classes]`.
+    /// Objects with their boxes.
     Detection {
-        /// Name of the output with the boxes.
-        boxes: String,
-        /// Name of the output with the scores.
-        scores: String,
+        /// How the outputs say where objects may be.
+        decode: Decode,
         /// Class names by index.
         labels: Labels,
         /// Lowest score that is answered.
@@ -79,6 +86,11 @@ pub enum Task {
     Embedding {
         /// Name of the output.
         embedding: String,
+    },
+    /// Outputs as they are, `[N, ...]` of any numbers.
+    Tensors {
+        /// Names of the outputs, in the order of the answer; none means all that the model has.
+        outputs: Vec<String>,
     },
 }
 
@@ -120,98 +132,9 @@ impl Artifact {
         fs::metadata(&model)
             .map_err(|source| ArtifactError::Unreadable { path: model.clone(), source })?;
         let labels = raw.labels.as_ref().map(|file| read_labels(&folder.join(file))).transpose()?;
-        let input = raw.input.resolve().map_err(invalid)?;
-        let task = resolve_task(&raw, labels).map_err(invalid)?;
+        let (input, task) = raw.resolve(labels).map_err(invalid)?;
         Ok(Self { name: raw.name.into(), version: raw.version.into(), model, input, task })
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawArtifact {
-    name: String,
-    version: String,
-    task: RawTask,
-    input: RawInput,
-    outputs: RawOutputs,
-    labels: Option<PathBuf>,
-    top_k: Option<usize>,
-    score_threshold: Option<f32>,
-    iou_threshold: Option<f32>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawTask {
-    Classification,
-    Detection,
-    Embedding,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawInput {
-    name: String,
-    width: u32,
-    height: u32,
-    channels: Channels,
-    fit: Fit,
-    mean: [f32; 3],
-    std: [f32; 3],
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawOutputs {
-    scores: Option<String>,
-    boxes: Option<String>,
-    embedding: Option<String>,
-}
-
-/// No model looks at more than this; it bounds an input tensor to 192 MiB per frame.
-const MAX_INPUT_SIDE: u32 = 4096;
-
-impl RawInput {
-    fn resolve(&self) -> Result<InputSpec, String> {
-        let sides = 1..=MAX_INPUT_SIDE;
-        if !sides.contains(&self.width) || !sides.contains(&self.height) {
-            return Err(format!("input: width and height must be 1 to {MAX_INPUT_SIDE} pixels"));
-        }
-        if self.std.contains(&0.0) {
-            return Err("input.std: must not hold 0, since pixels are divided by it".to_owned());
-        }
-        let geometry = InputGeometry { width: self.width, height: self.height, fit: self.fit };
-        if !geometry.is_valid() {
-            return Err("input.fit: short_side is less than the input's width or height".to_owned());
-        }
-        let (mean, std) = (self.mean, self.std);
-        Ok(InputSpec { tensor: self.name.clone(), geometry, channels: self.channels, mean, std })
-    }
-}
-
-fn resolve_task(raw: &RawArtifact, labels: Option<Labels>) -> Result<Task, String> {
-    let output = |name: &str, value: &Option<String>| {
-        value.clone().ok_or_else(|| format!("outputs.{name}: is needed for this task"))
-    };
-    let labels = || labels.clone().ok_or_else(|| "labels: is needed for this task".to_owned());
-    Ok(match raw.task {
-        RawTask::Classification => Task::Classification {
-            scores: output("scores", &raw.outputs.scores)?,
-            embedding: raw.outputs.embedding.clone(),
-            labels: labels()?,
-            top_k: raw.top_k.unwrap_or(5).max(1),
-        },
-        RawTask::Detection => Task::Detection {
-            boxes: output("boxes", &raw.outputs.boxes)?,
-            scores: output("scores", &raw.outputs.scores)?,
-            labels: labels()?,
-            score_threshold: raw.score_threshold.unwrap_or(0.35),
-            iou_threshold: raw.iou_threshold.unwrap_or(0.5),
-        },
-        RawTask::Embedding => {
-            Task::Embedding { embedding: output("embedding", &raw.outputs.embedding)? }
-        }
-    })
 }
 
 fn read(path: &Path) -> Result<String, ArtifactError> {
@@ -222,3 +145,6 @@ fn read(path: &Path) -> Result<String, ArtifactError> {
 fn read_labels(path: &Path) -> Result<Labels, ArtifactError> {
     Ok(read(path)?.trim_end().lines().map(Arc::from).collect())
 }
+
+#[cfg(test)]
+mod tests;

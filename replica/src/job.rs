@@ -5,8 +5,12 @@ use std::sync::{
 
 use framegate_batcher::{Job, Removal};
 use framegate_proto::{ErrorCode, ServeError};
+use tokio::sync::Notify;
 
-use crate::{Answer, Responder, frame::Frame};
+use crate::{
+    Answer, Responder,
+    frame::{Frame, Wanted},
+};
 
 /// What a pool queues for one model of one request: the frame's reference and who waits for the
 /// answer. A clone is the same job.
@@ -19,6 +23,8 @@ struct Shared {
     frame: Option<Arc<Frame>>,
     expiry: ErrorCode,
     departed: AtomicBool,
+    /// Wakes who fetches for it when it has departed.
+    departure: Notify,
     responder: Mutex<Option<Responder>>,
 }
 
@@ -30,6 +36,7 @@ impl FrameJob {
             frame,
             expiry,
             departed: AtomicBool::new(false),
+            departure: Notify::new(),
             responder: Mutex::new(Some(responder)),
         };
         Self { shared: Arc::new(shared) }
@@ -56,9 +63,24 @@ impl FrameJob {
     }
 }
 
+impl Wanted for FrameJob {
+    fn is_wanted(&self) -> bool {
+        !self.has_departed()
+    }
+
+    async fn departed(&self) {
+        // It hears of a departure from here on, so none can pass between the two looks.
+        let departure = self.shared.departure.notified();
+        if !self.has_departed() {
+            departure.await;
+        }
+    }
+}
+
 impl Job for FrameJob {
     fn removed(&self, why: Removal) {
         self.shared.departed.store(true, Ordering::Release);
+        self.shared.departure.notify_waiters();
         let code = match why {
             Removal::Cancelled => ErrorCode::Cancelled,
             Removal::Expired => self.shared.expiry,
@@ -73,6 +95,19 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_departure_is_heard_before_and_after() {
+        let job = FrameJob::new(None, ErrorCode::FrameTooOld, Box::new(|_| {}));
+        let waiter = job.clone();
+        let waiting = tokio::spawn(async move { waiter.departed().await });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished() && job.is_wanted());
+        job.removed(Removal::Cancelled);
+        waiting.await.expect("it hears of the departure");
+        job.departed().await;
+        assert!(!job.is_wanted());
+    }
 
     #[test]
     fn only_the_first_answer_counts() {

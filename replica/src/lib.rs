@@ -15,8 +15,13 @@ mod task;
 mod worker;
 
 pub use answer::{Answer, Responder, Served, Timings};
-pub use artifact::{Artifact, ArtifactError, Channels, InputSpec, Labels, Task};
-pub use cost::BatchCost;
+pub use artifact::{
+    Artifact, ArtifactError, Axes, CenterPoints, Channels, Decode, InputSpec, Labels, OffsetFrom,
+    SizeRule, Task,
+};
+pub use cost::{BatchCost, Batches};
 pub use job::FrameJob;
-pub use output::{Bounds, Class, Classification, Detection, ModelOutput};
+pub use output::{
+    Bounds, Class, Classification, Datatype, Detection, Element, ModelOutput, OutputTensor, Point,
+};
 pub use worker::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus};

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use tokio::task::spawn_blocking;
 use tracing::info;
 
-use super::{clip_name, ffmpeg, staging::Staging};
+use super::{clip_name, ffmpeg, store::ClipStore};
 
 /// The bucket's folder of clips.
 const CLIPS: &str = "clips";
@@ -40,24 +40,22 @@ impl Clip {
     /// Writes the frames of `path` into the bucket, or finds them there: what is the same under
     /// the same settings has the same folder, and a folder that is there is whole. Several
     /// processes may do this at once. `quality` is ffmpeg's `-q:v`.
-    pub(super) async fn prepare(path: &Path, bucket: &Path, quality: u8) -> anyhow::Result<Self> {
+    pub(super) async fn prepare(
+        path: &Path,
+        store: &ClipStore,
+        quality: u8,
+    ) -> anyhow::Result<Self> {
         let source = Source::find(path)?;
         let fps = source.frame_rate().await?;
         let folder = format!("{CLIPS}/{}", source.name(path, quality).await?);
-        let target = bucket.join(&folder);
-        if !target.exists() {
-            source.write_to(&target, quality).await?;
-            info!(clip = %path.display(), %folder, "a clip was written to the bucket");
+        if let Some(names) = store.find(&folder).await? {
+            return Ok(Self::new(folder, names, fps));
         }
-        let files = frames_of(&target)
-            .with_context(|| format!("cannot read {} in the bucket", target.display()))?;
-        let names: Vec<String> =
-            files.iter().filter_map(|file| file.file_name()?.to_str().map(str::to_owned)).collect();
-        ensure!(
-            !names.is_empty(),
-            "{} in the bucket is empty: delete it, and run again",
-            target.display()
-        );
+        let staging = store.staging(&folder)?;
+        source.write_to(staging.folder(), quality).await?;
+        store.publish(staging, &folder).await?;
+        info!(clip = %path.display(), %folder, "a clip was written to the bucket");
+        let names = store.find(&folder).await?.context("the bucket lost a clip: run again")?;
         Ok(Self::new(folder, names, fps))
     }
 
@@ -110,21 +108,19 @@ impl Source {
         Ok(clip_name::clip_name(path, &digest))
     }
 
-    async fn write_to(self, target: &Path, quality: u8) -> anyhow::Result<()> {
-        let staging = Staging::beside(target)?;
+    async fn write_to(self, folder: &Path, quality: u8) -> anyhow::Result<()> {
         match self {
-            Self::Video(video) => ffmpeg::extract_frames(&video, staging.folder(), quality).await?,
+            Self::Video(video) => ffmpeg::extract_frames(&video, folder, quality).await,
             Self::Frames(frames) => {
-                let folder = staging.folder().to_owned();
-                spawn_blocking(move || copy_frames(&frames, &folder)).await??;
+                let folder = folder.to_owned();
+                spawn_blocking(move || copy_frames(&frames, &folder)).await?
             }
         }
-        staging.publish(target)
     }
 }
 
 /// The JPEG and PNG files of a folder, sorted by name.
-fn frames_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn frames_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     let mut frames: Vec<_> =

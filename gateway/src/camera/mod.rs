@@ -1,6 +1,6 @@
 //! `framegate camera`: plays videos or folders of frames as the cameras of a site would.
 //!
-//! Each clip is encoded once into objects of a file bucket. Then every camera is a task that sends
+//! Each clip is encoded once into objects of a bucket. Then every camera is a task that sends
 //! references to them, at its own pace and from its own place in the clip, to its own topic; a
 //! second task per camera waits for the broker's acknowledgements and has them logged.
 
@@ -11,6 +11,7 @@ mod clip;
 mod clip_name;
 mod ffmpeg;
 mod staging;
+mod store;
 
 // What a camera shows, and when.
 mod reel;
@@ -39,11 +40,12 @@ use tracing::{info, warn};
 
 use ack_log::AckLog;
 use clip::Clip;
-pub use options::{Burst, Options, RecordFormat};
+pub use options::{Burst, Destination, Options, RecordFormat, S3Target};
 use player::{Camera, Show};
 use producer::Producer;
 use reel::Reel;
 use schedule::Schedule;
+use store::ClipStore;
 use summary::{Counters, report};
 pub use summary::{Counts, Summary};
 
@@ -105,9 +107,10 @@ async fn prepare(options: &Options) -> anyhow::Result<Prepared> {
             .with_context(|| format!("--seconds is {seconds}: give a number of at least 0"))?,
         None => Duration::MAX,
     };
+    let store = ClipStore::open(options)?;
     let mut clips = Vec::new();
     for source in &options.clips {
-        clips.push(Arc::new(Clip::prepare(source, &options.bucket, options.quality).await?));
+        clips.push(Arc::new(Clip::prepare(source, &store, options.quality).await?));
     }
     // Twice what cameras may have in flight, as Kafka's client frees a place a moment after it has
     // told the follower: so it is never full.

@@ -1,6 +1,10 @@
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+};
+use framegate_replica::frame::{S3Location, S3Options};
 
 /// What `framegate camera` plays, where to and how fast.
 #[derive(Debug, Clone, Args)]
@@ -8,9 +12,14 @@ pub struct Options {
     /// A video, or a folder of JPEG or PNG frames; repeatable. Cameras take the clips in turn.
     #[arg(long = "clip", value_name = "FILE|FOLDER", required = true)]
     pub clips: Vec<PathBuf>,
-    /// The folder of the file bucket that the frames are written to; made if missing.
-    #[arg(long, value_name = "FOLDER")]
-    pub bucket: PathBuf,
+    /// What the frames are written to: the folder of a file bucket, made if missing, or a bucket
+    /// on S3 with the credentials of the environment (`AWS_ACCESS_KEY_ID`, …).
+    #[arg(long, value_name = "FOLDER|s3://BUCKET[/PREFIX]")]
+    #[arg(value_parser = OsStringValueParser::new().try_map(destination))]
+    pub bucket: Destination,
+    /// How a bucket on S3 is reached.
+    #[command(flatten)]
+    pub s3: S3Target,
     /// The bucket's configured name; references are sent as `NAME:key`.
     #[arg(long, value_name = "NAME", default_value = "frames")]
     pub bucket_name: String,
@@ -48,6 +57,41 @@ pub struct Options {
     pub quality: u8,
 }
 
+/// What the frames are written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// The folder of a file bucket.
+    Folder(PathBuf),
+    /// A place on S3.
+    S3(S3Location),
+}
+
+/// How a bucket on S3 is reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct S3Target {
+    /// The S3 server, such as http://127.0.0.1:9100; AWS's own if absent.
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// The bucket's region; us-east-1 if absent.
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+}
+
+impl S3Target {
+    /// The rest as by default.
+    pub(super) fn options(&self) -> S3Options {
+        let usual = S3Options::default();
+        let region = self.region.clone().unwrap_or_else(|| usual.region.clone());
+        S3Options { endpoint: self.endpoint.clone(), region, ..usual }
+    }
+}
+
+impl From<PathBuf> for Destination {
+    fn from(folder: PathBuf) -> Self {
+        Self::Folder(folder)
+    }
+}
+
 /// How a record's value is written. Its key is the camera's id in either case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum RecordFormat {
@@ -73,6 +117,13 @@ pub struct Burst {
     #[arg(id = "burst_factor", long = "burst-factor", value_name = "X", default_value_t = 4.0)]
     #[arg(requires = "burst_every")]
     pub factor: f64,
+}
+
+fn destination(written: OsString) -> Result<Destination, &'static str> {
+    match written.to_str().filter(|text| text.starts_with("s3:")) {
+        Some(url) => S3Location::parse(url).map(Destination::S3),
+        None => Ok(Destination::Folder(written.into())),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -108,6 +159,15 @@ mod tests {
         assert_eq!(options.topic_prefix, "camera_");
         assert_eq!(options.format, RecordFormat::Json);
         assert_eq!(options.burst, None);
+    }
+
+    #[test]
+    fn a_bucket_is_a_folder_or_on_s3() {
+        let parse = |bucket: &str| destination(bucket.into());
+        assert_eq!(parse("frames/s3"), Ok(Destination::Folder("frames/s3".into())));
+        let Ok(Destination::S3(location)) = parse("s3://cams/site1") else { panic!("on S3") };
+        assert_eq!(location.url(), "s3://cams/site1");
+        assert!(parse("s3://").is_err() && parse("s3:cams").is_err());
     }
 
     #[test]

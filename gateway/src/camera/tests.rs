@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::{Options, RecordFormat, Summary, clip::Clip, run};
+use super::{Options, RecordFormat, S3Target, Summary, clip::Clip, run, store::ClipStore};
 
 /// The topics of two cameras.
 const TOPICS: [&str; 2] = ["camera_1", "camera_2"];
@@ -50,7 +50,8 @@ impl Site {
     fn options(&self, clip: PathBuf) -> Options {
         Options {
             clips: vec![clip],
-            bucket: self.bucket(),
+            bucket: self.bucket().into(),
+            s3: S3Target::default(),
             bucket_name: "frames".to_owned(),
             brokers: self.cluster.bootstrap_servers(),
             topic_prefix: "camera_".to_owned(),
@@ -239,7 +240,8 @@ async fn what_the_broker_refuses_is_counted_as_failed() {
 async fn a_clip_is_written_once_however_many_ask() {
     let site = Site::new();
     let (frames, bucket) = (site.frames(), site.bucket());
-    let prepare = || Clip::prepare(&frames, &bucket, 3);
+    let store = ClipStore::Folder(bucket.clone());
+    let prepare = || Clip::prepare(&frames, &store, 3);
     let (one, two) = tokio::try_join!(prepare(), prepare()).unwrap();
     let keys = |clip: &Clip| (0..clip.len()).map(|index| clip.key(index)).collect::<Vec<_>>();
     assert_eq!(keys(&one), keys(&two));
@@ -258,14 +260,15 @@ async fn a_clip_is_written_once_however_many_ask() {
 async fn a_video_keeps_its_rate_and_what_is_none_is_refused() {
     let site = Site::new();
     let Some(video) = video(site.folder.path()) else { return };
-    let clip = Clip::prepare(&video, &site.bucket(), 3).await.unwrap();
+    let store = ClipStore::Folder(site.bucket());
+    let clip = Clip::prepare(&video, &store, 3).await.unwrap();
     assert_eq!((clip.len(), clip.fps()), (10, Some(5.0)));
     assert!(clip.key(9).starts_with("clips/test_card-") && clip.key(9).ends_with("/000010.jpg"));
 
     let text = site.folder.path().join("notes.txt");
     fs::write(&text, "no video").unwrap();
     for clip in [text, site.folder.path().join("absent.mp4"), site.folder.path().to_owned()] {
-        let refusal = format!("{:#}", Clip::prepare(&clip, &site.bucket(), 3).await.unwrap_err());
+        let refusal = format!("{:#}", Clip::prepare(&clip, &store, 3).await.unwrap_err());
         assert!(refusal.contains(&*clip.to_string_lossy()), "{refusal}");
     }
 }

@@ -34,7 +34,7 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "valid: grpc={} http={}", server.grpc, server.http)?;
         write_limits(f, limits)?;
         for bucket in buckets {
-            writeln!(f, "bucket {}: {}", bucket.name, bucket.root.display())?;
+            writeln!(f, "bucket {}: {}", bucket.name, bucket.place)?;
         }
         if buckets.is_empty() {
             writeln!(f, "no bucket: every reference is denied; frames come as data only")?;
@@ -107,10 +107,16 @@ fn write_ingest(f: &mut fmt::Formatter, ingest: &Ingest) -> fmt::Result {
 }
 
 fn write_sink(f: &mut fmt::Formatter, sink: &Sink) -> fmt::Result {
-    let Sink::Jsonl { path, drops } = sink;
-    write!(f, "sink jsonl: {}", path.display())?;
-    if let Some(drops) = drops {
-        write!(f, ", drops in {}", drops.display())?;
-    }
-    writeln!(f)
+    let drops = |topic: &dyn fmt::Display| format!(", drops in {topic}");
+    let (shown, drops) = match sink {
+        Sink::Jsonl(jsonl) => (
+            format!("jsonl: {}", jsonl.path.display()),
+            jsonl.drops.as_ref().map(|path| drops(&path.display())),
+        ),
+        Sink::Kafka(kafka) => (
+            format!("kafka: {} of {}", kafka.topic, kafka.brokers),
+            kafka.drops.as_ref().map(|topic| drops(topic)),
+        ),
+    };
+    writeln!(f, "sink {shown}{}", drops.unwrap_or_default())
 }

@@ -1,5 +1,6 @@
 //! The command line: parses it, sets up logging and the runtime, and runs one subcommand.
 
+mod allocator;
 mod camera;
 mod check;
 mod demo;
@@ -9,9 +10,10 @@ mod schema;
 mod serve;
 mod signals;
 
-use std::process::ExitCode;
+use std::{io, num::NonZero, process::ExitCode, thread};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tokio::runtime::Runtime;
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
@@ -55,6 +57,9 @@ enum Command {
 /// Exit code for a policy, or a command line, that was refused.
 const REFUSED: u8 = 2;
 
+/// Threads for steps that block, besides those that load frames, which are as many as cores.
+const BLOCKING_THREADS: usize = 4;
+
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -62,15 +67,14 @@ pub fn run() -> ExitCode {
         output::problem(&format!("--log {}: {problem}", cli.log));
         return ExitCode::from(REFUSED);
     }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().thread_name("fg-async").enable_all().build();
-    let runtime = match runtime {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             error!(%error, "no runtime");
             return ExitCode::FAILURE;
         }
     };
+    runtime.spawn(allocator::give_back());
     let code = runtime.block_on(async {
         match cli.command {
             Command::Serve(options) => serve::run(options).await,
@@ -84,6 +88,17 @@ pub fn run() -> ExitCode {
     // What still blocks, such as a batch that was abandoned, shall not hold the process.
     runtime.shutdown_background();
     code
+}
+
+/// A step that finds no blocking thread waits for one. Without this bound a burst makes many more
+/// of them than ever work at once, and each keeps memory of its own.
+fn runtime() -> io::Result<Runtime> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    tokio::runtime::Builder::new_multi_thread()
+        .thread_name("fg-async")
+        .max_blocking_threads(cores + BLOCKING_THREADS)
+        .enable_all()
+        .build()
 }
 
 fn start_logging(cli: &Cli) -> Result<(), tracing_subscriber::filter::ParseError> {

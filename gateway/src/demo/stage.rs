@@ -10,7 +10,7 @@ use super::options::Options;
 use crate::{
     camera,
     embedded_broker::EmbeddedBroker,
-    policy::{self, Bucket, Policy, Sink},
+    policy::{self, Bucket, JsonlSink, Policy, Sink},
 };
 
 /// What the demo plays on: its broker, its bucket, and the files of the run.
@@ -27,7 +27,8 @@ pub struct Stage {
     pub drops: PathBuf,
     /// The summary.
     pub summary: PathBuf,
-    bucket: Bucket,
+    bucket_name: String,
+    bucket: PathBuf,
 }
 
 /// Every so often the cameras speed up, for a moment and by a factor, so that replicas come and go.
@@ -44,13 +45,15 @@ impl Stage {
     /// When the policy is refused or lacks a bucket or the drop log, or the broker cannot start.
     pub fn set(options: &Options) -> anyhow::Result<(Self, Policy)> {
         let mut policy = policy::load(&options.config)?;
-        let Some(Sink::Jsonl { path: results, drops: Some(drops) }) = policy.sinks.first().cloned()
+        let Some(Sink::Jsonl(JsonlSink { path: results, drops: Some(drops), .. })) =
+            policy.sinks.first().cloned()
         else {
             bail!("{}: the demo needs a jsonl sink with drops", options.config.display());
         };
-        let bucket = policy.buckets.first().cloned();
-        let bucket = bucket.with_context(|| {
-            format!("{}: the demo needs a bucket to put frames into", options.config.display())
+        let folder =
+            |bucket: &Bucket| Some((bucket.name.clone(), bucket.place.folder()?.to_owned()));
+        let (bucket_name, bucket) = policy.buckets.iter().find_map(folder).with_context(|| {
+            format!("{}: the demo needs a folder to put frames into", options.config.display())
         })?;
         let dead_letter_topic = policy.ingest.iter().find_map(|ingest| ingest.dead_letter.clone());
         let mut topics: Vec<String> =
@@ -60,6 +63,11 @@ impl Stage {
         for ingest in &mut policy.ingest {
             ingest.brokers = broker.bootstrap_servers().to_owned();
         }
+        for sink in &mut policy.sinks {
+            if let Sink::Kafka(sink) = sink {
+                sink.brokers = broker.bootstrap_servers().to_owned();
+            }
+        }
         let in_folder = |name: &str| options.folder.join(name);
         let stage = Self {
             broker,
@@ -68,6 +76,7 @@ impl Stage {
             results,
             drops,
             summary: in_folder("summary.json"),
+            bucket_name,
             bucket,
         };
         stage.clear(&options.folder)?;
@@ -91,8 +100,9 @@ impl Stage {
     pub fn cameras(&self, options: &Options) -> camera::Options {
         camera::Options {
             clips: options.clips.clone(),
-            bucket: self.bucket.root.clone(),
-            bucket_name: self.bucket.name.clone(),
+            bucket: self.bucket.clone().into(),
+            s3: camera::S3Target::default(),
+            bucket_name: self.bucket_name.clone(),
             brokers: self.broker.bootstrap_servers().to_owned(),
             topic_prefix: TOPIC_PREFIX.to_owned(),
             cameras: options.cameras,

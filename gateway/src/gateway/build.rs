@@ -2,27 +2,38 @@
 
 use std::{num::NonZero, sync::Arc, thread};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use framegate_batcher::{PoolLimits, PoolQueue};
 use framegate_replica::{
     Artifact, BatchCost, ReplicaSpec,
     backend::{BackendSpec, OnnxRuntime},
     frame::{
-        Bucket, BucketError, Buckets, Fit, FrameLoader, ImageLimits, InputGeometry, LoaderLimits,
+        Bucket, Buckets, Fit, FrameLoader, ImageLimits, InputGeometry, LoaderLimits, S3Bucket,
     },
 };
 
 use crate::{
-    metrics::{PoolMetrics, Registry},
-    policy::{self, Backend, Limits, Model, Policy},
+    metrics::{PoolMetrics, Registry, bucket_observer},
+    policy::{self, Backend, Limits, Model, Place, Policy},
     pool::{MachineThreads, Pool},
 };
 
-pub(super) fn buckets(policy: &Policy) -> Result<Buckets, BucketError> {
+pub(super) fn buckets(policy: &Policy, registry: &Registry) -> anyhow::Result<Buckets> {
     let bucket = |bucket: &policy::Bucket| {
-        Bucket::new(&bucket.name, &format!("file://{}", bucket.root.display()))
+        let name = &bucket.name;
+        match &bucket.place {
+            Place::Folder(root) => Ok(Bucket::new(name, &format!("file://{}", root.display()))?),
+            Place::S3 { location, options } => {
+                let observer = bucket_observer(registry, name);
+                let objects = S3Bucket::new(location.clone(), options, observer);
+                let objects =
+                    objects.map_err(|reason| anyhow!("the bucket {name} cannot be used: {reason}"));
+                Ok(Bucket::s3(name, objects?)?)
+            }
+        }
     };
-    Buckets::new(policy.buckets.iter().map(bucket).collect::<Result<_, _>>()?)
+    let buckets: anyhow::Result<Vec<Bucket>> = policy.buckets.iter().map(bucket).collect();
+    Ok(Buckets::new(buckets?)?)
 }
 
 pub(super) fn loader(policy: &Policy) -> FrameLoader {
@@ -32,6 +43,7 @@ pub(super) fn loader(policy: &Policy) -> FrameLoader {
         object_bytes,
         image: ImageLimits { width: image_width, height: image_height, pixels: image_pixels },
         frame_bytes,
+        concurrent_fetches: policy.limits.concurrent_fetches,
         concurrent_loads: thread::available_parallelism().map_or(1, NonZero::get),
     })
 }

@@ -8,14 +8,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context;
 use framegate_replica::frame::FrameLoader;
 use futures_util::future::join_all;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic_health::server::HealthReporter;
 
 use crate::{
     admission::Admission,
     ingest::{KafkaIngest, OutcomeObserver},
-    metrics::{LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL},
+    metrics::{CameraMetrics, LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL, names},
     policy::{self, Policy},
     pool::{Pool, WaitingDemand},
     server::{ConnectionLimits, Readiness, Stack, serve_grpc, serve_http},
@@ -49,7 +49,7 @@ pub struct Gateway {
     tasks: TaskTracker,
 }
 
-/// How often the loader's counts are taken over and recorded samples folded.
+/// How often counts are taken over and recorded samples folded.
 const UPKEEP: Duration = Duration::from_secs(1);
 
 impl Gateway {
@@ -70,8 +70,9 @@ impl Gateway {
         let loader = build::loader(&policy);
         let pools = build::pools(&policy, &loader, &registry)?;
         let unknown = PoolMetrics::new(&registry, UNKNOWN_MODEL);
-        let buckets = build::buckets(&policy)?;
-        let admission = Admission::new(pools, buckets, loader.clone(), unknown);
+        let buckets = build::buckets(&policy, &registry)?;
+        let admission =
+            Admission::new(pools, buckets, loader.clone(), unknown, registry.board().clone());
         let admission = Arc::new(admission);
         let sinks = Arc::new(Sinks::open(&policy.sinks).await?);
         let mut ingests = Vec::new();
@@ -80,9 +81,9 @@ impl Gateway {
             let started = KafkaIngest::start(ingest, intake, sinks, &registry, observer.clone());
             ingests.push(Arc::new(started.await?));
         }
-        let Stack { service, health } = Stack::new(&policy, &admission)?;
         let [not_ready, no_calls, no_replicas, no_probes] =
             std::array::from_fn(|_| CancellationToken::new());
+        let Stack { service, health } = Stack::new(&policy, &admission, &no_calls)?;
         let readiness = Readiness::new(admission.clone(), ingests.clone(), not_ready.clone());
         let http_server =
             tokio::spawn(serve_http(http, registry.clone(), readiness, no_probes.clone()));
@@ -164,11 +165,15 @@ fn waiting_demand(pool: &Pool, ingests: &[Arc<KafkaIngest>]) -> WaitingDemand {
 
 async fn upkeep(registry: Registry, loader: FrameLoader, stop: CancellationToken) {
     let metrics = LoaderMetrics::new(&registry);
+    let (runtime, tasks) = (Handle::current().metrics(), registry.gauge(names::TASKS, &[]));
+    let cameras = CameraMetrics::new(&registry);
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
         tokio::select! {
             _ = ticks.tick() => {
                 metrics.set(&loader.stats());
+                tasks.set(runtime.num_alive_tasks() as f64);
+                cameras.tidy_and_set();
                 registry.upkeep();
             }
             () = stop.cancelled() => return,

@@ -1,16 +1,47 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tonic::{Extensions, metadata::MetadataMap};
+use tokio::time::Instant;
+use tonic::{Extensions, Request, metadata::MetadataMap};
 
 /// The address a call came from; put into its extensions by the server.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientAddress(pub SocketAddr);
 
+/// Who calls, and until when.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    /// The fairness key of requests that name no camera.
+    pub(super) identity: Arc<str>,
+    /// When the call ends, if it says.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Caller {
+    /// The caller of a call that has just come in.
+    pub(super) fn new<T>(call: &Request<T>) -> Self {
+        let identity = identity(call.extensions()).into();
+        Self { identity, deadline: deadline(call.metadata()) }
+    }
+
+    /// When a request that is read `now` is of no more use: after its own `timeout` or at the
+    /// call's deadline, whichever is earlier; without either, after `default_timeout`.
+    pub(super) fn deadline_of(
+        &self,
+        timeout: Option<Duration>,
+        default_timeout: Duration,
+        now: Instant,
+    ) -> Option<Instant> {
+        let own = timeout.and_then(|timeout| now.checked_add(timeout));
+        let earliest = self.deadline.into_iter().chain(own).min();
+        earliest.or_else(|| now.checked_add(default_timeout))
+    }
+}
+
 /// The time that the caller allows (`grpc-timeout`), if it says.
 ///
 /// The form is that of the gRPC protocol over HTTP/2: at most 8 digits and a unit. A value of
 /// another form is ignored, as gRPC's own servers do.
-pub(super) fn timeout(metadata: &MetadataMap) -> Option<Duration> {
+fn timeout(metadata: &MetadataMap) -> Option<Duration> {
     let value = metadata.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -28,8 +59,12 @@ pub(super) fn timeout(metadata: &MetadataMap) -> Option<Duration> {
     })
 }
 
-/// Who calls: the fairness key of a request that names no camera.
-pub(super) fn identity(extensions: &Extensions) -> String {
+/// Until when the caller waits, if it says. A timeout beyond the end of time is none.
+pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
+    Instant::now().checked_add(timeout(metadata)?)
+}
+
+fn identity(extensions: &Extensions) -> String {
     match extensions.get::<ClientAddress>() {
         Some(ClientAddress(address)) => address.ip().to_string(),
         None => "unknown".to_owned(),
@@ -39,6 +74,28 @@ pub(super) fn identity(extensions: &Extensions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_earliest_deadline_counts() {
+        let now = Instant::now();
+        let table = [
+            (None, None, 30),
+            (Some(5), None, 5),
+            (None, Some(2), 2),
+            (Some(5), Some(2), 2),
+            (Some(5), Some(9), 5),
+            (Some(99), None, 99),
+        ];
+        for (call, timeout, expected) in table {
+            let deadline = call.map(|seconds| now + seconds * SECOND);
+            let caller = Caller { identity: "client".into(), deadline };
+            let timeout = timeout.map(|seconds: u32| seconds * SECOND);
+            let found = caller.deadline_of(timeout, 30 * SECOND, now);
+            assert_eq!(found, Some(now + expected * SECOND), "{call:?} {timeout:?}");
+        }
+    }
 
     #[test]
     fn timeouts_follow_the_protocol() {

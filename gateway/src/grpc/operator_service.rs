@@ -3,27 +3,32 @@ use std::sync::Arc;
 use framegate_proto::{
     ErrorCode, ServeError,
     v1::{
-        self, GetPoolRequest, ListPoolsRequest, ListPoolsResponse,
+        self, ExplainScalingRequest, ExplainScalingResponse, GetPoolRequest, ListPoolsRequest,
+        ListPoolsResponse, WatchPoolsRequest, WatchPoolsResponse,
         operator_service_server::OperatorService,
     },
 };
-use framegate_replica::ReplicaState;
-use tonic::{Request, Response, Status};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, codegen::BoxStream};
 
-use crate::{
-    admission::Admission,
-    pool::{Pool, ReplicaView},
-};
+use super::{call, pool_view, scaling_view, watch::Watches};
+use crate::{admission::Admission, pool::Pool};
 
 /// `framegate.v1.OperatorService`.
 pub struct Operator {
     admission: Arc<Admission>,
+    watches: Watches,
 }
 
 impl Operator {
-    /// Answers for these pools.
-    pub fn new(admission: Arc<Admission>) -> Self {
-        Self { admission }
+    /// Answers for these pools. Watches end with `ending`, so that they do not hold up the stop.
+    pub fn new(admission: Arc<Admission>, ending: CancellationToken) -> Self {
+        let watches = Watches::new(admission.clone(), ending);
+        Self { admission, watches }
+    }
+
+    fn pool(&self, model: &str) -> Result<&Arc<Pool>, ServeError> {
+        self.admission.pool(model).ok_or(ServeError::new(ErrorCode::UnknownModel))
     }
 }
 
@@ -33,7 +38,7 @@ impl OperatorService for Operator {
         &self,
         _: Request<ListPoolsRequest>,
     ) -> Result<Response<ListPoolsResponse>, Status> {
-        let pools = self.admission.pools().iter().map(|pool| view(pool)).collect();
+        let pools = pool_view::pools(&self.admission);
         Ok(Response::new(ListPoolsResponse { pools }))
     }
 
@@ -41,41 +46,27 @@ impl OperatorService for Operator {
         &self,
         request: Request<GetPoolRequest>,
     ) -> Result<Response<v1::Pool>, Status> {
-        let unknown = || ServeError::new(ErrorCode::UnknownModel);
-        let pool = self.admission.pool(&request.get_ref().model).ok_or_else(unknown)?;
-        Ok(Response::new(view(pool)))
+        let pool = self.pool(&request.get_ref().model)?;
+        Ok(Response::new(pool_view::pool(pool)))
     }
-}
 
-fn view(pool: &Pool) -> v1::Pool {
-    let snapshot = pool.snapshot();
-    v1::Pool {
-        model: pool.name().to_string(),
-        queued: count(snapshot.queued),
-        ongoing: count(snapshot.ongoing),
-        desired_replicas: pool.desired_replicas(),
-        replicas: pool.replicas().iter().map(replica).collect(),
-        version: pool.spec().version.to_string(),
-        ..Default::default()
+    async fn watch_pools(
+        &self,
+        request: Request<WatchPoolsRequest>,
+    ) -> Result<Response<BoxStream<WatchPoolsResponse>>, Status> {
+        let deadline = call::deadline(request.metadata());
+        let responses = self.watches.open(request.get_ref(), deadline)?;
+        Ok(Response::new(Box::pin(responses)))
     }
-}
 
-fn replica(ReplicaView { id, status }: &ReplicaView) -> v1::Replica {
-    let state = match status.state {
-        ReplicaState::Starting => v1::ReplicaState::Starting,
-        ReplicaState::Running => v1::ReplicaState::Running,
-        ReplicaState::Draining => v1::ReplicaState::Draining,
-        ReplicaState::Stopped => v1::ReplicaState::Stopped,
-        ReplicaState::Failed => v1::ReplicaState::Failed,
-    };
-    v1::Replica {
-        id: id.to_string(),
-        state: state.into(),
-        placement: v1::Placement::Thread.into(),
-        ongoing: count(status.ongoing),
+    async fn explain_scaling(
+        &self,
+        request: Request<ExplainScalingRequest>,
+    ) -> Result<Response<ExplainScalingResponse>, Status> {
+        let ExplainScalingRequest { model, limit } = request.get_ref();
+        let pool = self.pool(model)?;
+        let most = if *limit == 0 { usize::MAX } else { *limit as usize };
+        let decisions = scaling_view::decisions(pool, most);
+        Ok(Response::new(ExplainScalingResponse { decisions }))
     }
-}
-
-fn count(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

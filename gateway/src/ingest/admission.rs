@@ -64,6 +64,8 @@ impl Admission {
             source: FrameSource::Uri(taken.record.uri.clone()),
             region: None,
             fairness_key: Arc::clone(&taken.record.camera_id),
+            camera_id: Some(Arc::clone(&taken.record.camera_id)),
+            captured_at: taken.record.captured_at,
             priority: Priority::default(),
             origin: Origin::Ingest,
             deadline: taken.deadline,

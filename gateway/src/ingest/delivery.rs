@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     policy::Retries,
-    sink::{Batch, Sink, SinkRecord, Sinks},
+    sink::{About, Batch, Sink, SinkRecord, Sinks},
 };
 
 /// Brings every answer to its end: results into the sinks, drops into the drop log, dead letters
@@ -161,7 +161,7 @@ impl Delivery {
 impl Ends {
     fn end(&self, entry: Entry, outcome: OutcomeKind, answered_at: Instant) {
         self.observation.delivery.record(answered_at.elapsed());
-        self.observation.ended(&entry.model, outcome, entry.frame_age());
+        self.observation.ended(&entry, outcome);
         // It has a place for every entry in flight, each of which ends once; and a record is in
         // flight as long as one of its ends waits there. It is closed only after a fatal error of
         // the consumer, when nothing can be committed any more.
@@ -175,19 +175,37 @@ impl Ends {
 impl Round {
     fn result(&mut self, answered: Answered, outcome: OutcomeKind) {
         let json = result_record(&answered.entry, &answered.answer);
-        self.batch.results.push(sink_record(&answered.entry, json));
+        let (version, reason) = match &answered.answer {
+            Ok(served) => (Some(Arc::clone(&served.version)), None),
+            Err(error) => (None, Some(error.code.reason())),
+        };
+        self.batch.results.push(sink_record(&answered.entry, version, reason, json));
         self.ended.push((answered.entry, outcome, answered.at));
     }
 
     fn dropped(&mut self, answered: Answered, reason: DropReason) {
         let json = drop_record(&answered.entry, reason);
-        self.batch.drops.push(sink_record(&answered.entry, json));
+        let record = sink_record(&answered.entry, None, Some(reason.name()), json);
+        self.batch.drops.push(record);
         self.ended.push((answered.entry, OutcomeKind::Dropped(reason), answered.at));
     }
 }
 
-fn sink_record(entry: &Entry, json: Vec<u8>) -> SinkRecord {
-    SinkRecord { camera_id: Arc::clone(&entry.taken.record.camera_id), json }
+fn sink_record(
+    entry: &Entry,
+    version: Option<Arc<str>>,
+    reason: Option<&'static str>,
+    json: Vec<u8>,
+) -> SinkRecord {
+    let record = &entry.taken.record;
+    let about = About {
+        id: entry.id(),
+        model: Arc::clone(&entry.model),
+        version,
+        reason,
+        traceparent: record.traceparent.clone(),
+    };
+    SinkRecord { camera_id: Arc::clone(&record.camera_id), about, json }
 }
 
 #[cfg(test)]

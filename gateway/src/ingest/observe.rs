@@ -3,8 +3,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use framegate_proto::ErrorCode;
 use metrics::{Counter, Gauge, Histogram};
 
-use super::outcome::OutcomeKind;
-use crate::metrics::{Registry, names};
+use super::{entry::Entry, outcome::OutcomeKind};
+use crate::{
+    board::{Board, PairEnd, Tally},
+    metrics::{Registry, names},
+};
 
 /// Sees how each (record, model) ends, within this process.
 pub trait OutcomeObserver: Send + Sync + 'static {
@@ -26,12 +29,15 @@ pub struct Observation {
     /// Tries of a sink or of the dead-letter topic that failed.
     pub delivery_failures: Counter,
     observer: Option<Arc<dyn OutcomeObserver>>,
+    board: Arc<Board>,
 }
 
 /// What the consumer counts.
 pub struct ConsumerMetrics {
     /// Records taken.
     pub records: Counter,
+    /// Counts the records' cameras.
+    pub board: Arc<Board>,
     /// Records that could not be read.
     pub bad_records: HashMap<ErrorCode, Counter>,
     /// Records in flight.
@@ -51,6 +57,7 @@ pub struct ConsumerMetrics {
 }
 
 struct ModelMetrics {
+    tally: Arc<Tally>,
     outcomes: HashMap<OutcomeKind, Counter>,
     frame_age: Histogram,
 }
@@ -81,11 +88,13 @@ impl Observation {
             dead_letters: registry.counter(names::INGEST_DEAD_LETTERS, &by_group),
             delivery_failures: registry.counter(names::INGEST_DELIVERY_FAILURES, &by_group),
             observer,
+            board: registry.board().clone(),
         }
     }
 
     /// An entry ended.
-    pub fn ended(&self, model: &Arc<str>, outcome: OutcomeKind, frame_age: Option<Duration>) {
+    pub fn ended(&self, entry: &Entry, outcome: OutcomeKind) {
+        let (model, frame_age) = (&entry.model, entry.frame_age());
         let metrics = self.models.get(model).unwrap_or(&self.other);
         if let Some(counter) = metrics.outcomes.get(&outcome) {
             counter.increment(1);
@@ -93,8 +102,24 @@ impl Observation {
         if let (OutcomeKind::Delivered, Some(age)) = (outcome, frame_age) {
             metrics.frame_age.record(age);
         }
+        self.note(&entry.taken.record.camera_id, outcome, &metrics.tally);
         if let Some(observer) = &self.observer {
             observer.ended(model, &outcome, frame_age);
+        }
+    }
+
+    /// Notes for operators what was not noted with the answer.
+    fn note(&self, camera_id: &str, outcome: OutcomeKind, tally: &Tally) {
+        let end = match outcome {
+            OutcomeKind::Delivered => return,
+            OutcomeKind::Dropped(reason) => {
+                tally.dropped(reason);
+                PairEnd::Skipped
+            }
+            OutcomeKind::DeadLettered(_) => PairEnd::Error,
+        };
+        if let Some(camera) = self.board.cameras.get(camera_id) {
+            camera.ended(end);
         }
     }
 
@@ -114,6 +139,7 @@ impl ModelMetrics {
             (kind, registry.counter(names::INGEST_OUTCOMES, &labels))
         };
         Self {
+            tally: registry.board().tally(model),
             outcomes: OutcomeKind::all().map(counter).collect(),
             frame_age: registry.histogram(names::INGEST_FRAME_AGE_SECONDS, &[("model", model)]),
         }
@@ -132,6 +158,7 @@ impl ConsumerMetrics {
             (*code, registry.counter(names::INGEST_BAD_RECORDS, &labels))
         };
         Self {
+            board: registry.board().clone(),
             records: registry.counter(names::INGEST_RECORDS, &by_group),
             bad_records: [ErrorCode::MalformedReference, ErrorCode::InvalidRequest]
                 .iter()

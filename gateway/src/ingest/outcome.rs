@@ -149,7 +149,9 @@ fn class(code: ErrorCode) -> Class {
         | ErrorCode::Internal
         | ErrorCode::Cancelled => Class::Doubtful,
         ErrorCode::InvalidRequest
+        | ErrorCode::MessageTooLarge
         | ErrorCode::UnknownModel
+        | ErrorCode::TooManyWatches
         | ErrorCode::MalformedReference
         | ErrorCode::ReferenceNotAllowed
         | ErrorCode::ObjectTooLarge

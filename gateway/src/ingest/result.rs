@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use framegate_proto::{ServeError, v1};
-use framegate_replica::{Answer, Bounds, Class, Classification, Detection, ModelOutput, Served};
+use framegate_replica::{
+    Answer, Bounds, Class, Classification, Detection, Element, ModelOutput, OutputTensor, Point,
+    Served,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -39,6 +42,8 @@ struct OutcomeJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     embedding: Option<&'a [f32]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    tensors: Option<Vec<TensorJson<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorJson>,
 }
 
@@ -56,6 +61,23 @@ struct DetectionJson<'a> {
     score: f32,
     #[serde(rename = "box")]
     bounds: BoxJson,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    landmarks: Vec<PointJson>,
+}
+
+#[derive(Serialize)]
+struct PointJson {
+    x: f32,
+    y: f32,
+}
+
+/// `data` holds the elements in row-major order as numbers, or as true and false.
+#[derive(Serialize)]
+struct TensorJson<'a> {
+    name: &'a str,
+    datatype: &'a str,
+    shape: &'a [usize],
+    data: Vec<Element>,
 }
 
 #[derive(Serialize)]
@@ -157,6 +179,10 @@ impl<'a> OutcomeJson<'a> {
                 ..Self::default()
             },
             ModelOutput::Embedding(values) => Self { embedding: Some(values), ..Self::default() },
+            ModelOutput::Tensors(items) => Self {
+                tensors: Some(items.iter().map(TensorJson::of).collect()),
+                ..Self::default()
+            },
         }
     }
 }
@@ -175,6 +201,22 @@ impl<'a> DetectionJson<'a> {
             index: detection.index,
             score: detection.score,
             bounds: BoxJson { x_min, y_min, x_max, y_max },
+            landmarks: detection
+                .landmarks
+                .iter()
+                .map(|&Point { x, y }| PointJson { x, y })
+                .collect(),
+        }
+    }
+}
+
+impl<'a> TensorJson<'a> {
+    fn of(tensor: &'a OutputTensor) -> Self {
+        Self {
+            name: &tensor.name,
+            datatype: tensor.datatype.name(),
+            shape: &tensor.shape,
+            data: tensor.elements().collect(),
         }
     }
 }

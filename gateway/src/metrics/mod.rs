@@ -1,10 +1,14 @@
 //! Metrics: every name in `names.rs`, handles registered once and kept by their owners.
 
+mod bucket;
+mod cameras;
 mod loader;
 pub mod names;
 mod pool;
 mod registry;
 
+pub use bucket::bucket_observer;
+pub use cameras::CameraMetrics;
 pub use loader::LoaderMetrics;
 pub use pool::{PoolMetrics, UNKNOWN_MODEL};
 pub use registry::{Labels, Metric, MetricKind, Registry};

@@ -71,9 +71,24 @@ metrics! {
     /// Frames loaded for an entry; kind is decoded (reloads included), reloaded after an
     /// eviction, or shared with another model of the request
     FRAME_LOADS = Counter "framegate_frame_loads_total" ["kind"];
+    /// Cameras that are counted; at most 10000
+    CAMERAS = Gauge "framegate_cameras" [];
+    /// Frames counted under no camera, because no more cameras are counted
+    UNCOUNTED_CAMERA_FRAMES = Counter "framegate_uncounted_camera_frames_total" [];
+    /// Objects fetched over a network; result is OK, the reason of the error, or DEPARTED where
+    /// nobody waited for it any more
+    BUCKET_FETCHES = Counter "framegate_bucket_fetches_total" ["bucket", "result"];
+    /// Tries to fetch an object after a failed one
+    BUCKET_RETRIES = Counter "framegate_bucket_retries_total" ["bucket"];
+    /// Bytes of objects that came over a network, those of failed tries included
+    BUCKET_BYTES = Counter "framegate_bucket_fetched_bytes_total" ["bucket"];
+    /// Time of fetching an object over a network, with all its tries
+    BUCKET_FETCH_SECONDS = Seconds "framegate_bucket_fetch_seconds" ["bucket"];
     /// Decoded frames that were dropped to make room for others
     FRAME_EVICTIONS = Counter "framegate_frame_evictions_total" [];
     /// Bytes of decoded frames in memory; kind is pinned by a load, or cached for the other
     /// models of a request
     FRAME_BYTES = Gauge "framegate_frame_bytes" ["kind"];
+    /// Tasks of the runtime that have not ended: connections, calls and the gateway's own
+    TASKS = Gauge "framegate_tasks" [];
 }

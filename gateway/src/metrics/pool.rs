@@ -6,7 +6,7 @@ use framegate_replica::{Answer, ReplicaState, Timings};
 use metrics::{Counter, Gauge, Histogram};
 
 use super::{Registry, names};
-use crate::pool::ReplicaView;
+use crate::{board::Tally, pool::ReplicaView};
 
 /// The metrics of one pool, or of requests for models that no pool has.
 #[derive(Clone)]
@@ -15,6 +15,7 @@ pub struct PoolMetrics {
 }
 
 struct Handles {
+    tally: Arc<Tally>,
     served: Counter,
     /// One for each error code, in the order of `ErrorCode::ALL`.
     errors: Vec<Counter>,
@@ -50,6 +51,7 @@ impl PoolMetrics {
         let state =
             |(_, state)| registry.gauge(names::REPLICAS, &[("model", model), ("state", state)]);
         let handles = Handles {
+            tally: registry.board().tally(model),
             served: registry.counter(names::ANSWERS, &[("model", model), ("reason", "OK")]),
             errors: ErrorCode::ALL.iter().map(error).collect(),
             stages: STAGES.map(stage),
@@ -68,18 +70,24 @@ impl PoolMetrics {
         match answer {
             Ok(served) => {
                 handles.served.increment(1);
+                handles.tally.result();
                 handles.batch_size.record(f64::from(served.batch_size));
                 for (histogram, took) in handles.stages.iter().zip(stages(&served.timings)) {
                     histogram.record(took.as_secs_f64());
                 }
             }
             Err(error) => {
-                let index = ErrorCode::ALL.iter().position(|code| *code == error.code);
-                if let Some(counter) = index.and_then(|index| handles.errors.get(index)) {
+                if let Some(counter) = handles.errors.get(error.code as usize) {
                     counter.increment(1);
                 }
+                handles.tally.failure(error.code);
             }
         }
+    }
+
+    /// The same counts, to be read back.
+    pub fn tally(&self) -> &Tally {
+        &self.handles.tally
     }
 
     /// Sets the gauges.

@@ -6,11 +6,14 @@ use metrics_exporter_prometheus::{
 };
 
 use super::names;
+use crate::board::Board;
 
 /// The metrics of one server: hands out handles, which their owners keep, and renders all of them.
+/// What operators read back is counted on its board.
 #[derive(Clone)]
 pub struct Registry {
     recorder: Arc<PrometheusRecorder>,
+    board: Arc<Board>,
 }
 
 /// What is known of a metric before it is registered.
@@ -64,7 +67,12 @@ impl Registry {
             let name = Matcher::Full(metric.name.to_owned());
             builder = builder.set_buckets_for_metric(name, SIZES)?;
         }
-        Ok(Self { recorder: Arc::new(builder.build_recorder()) })
+        Ok(Self { recorder: Arc::new(builder.build_recorder()), board: Arc::default() })
+    }
+
+    /// Where the same is counted for operators.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// A counter; the same name and labels give the same counter.

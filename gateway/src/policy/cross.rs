@@ -8,11 +8,14 @@ use super::errors::quote;
 use super::model::{Backend, Model};
 use super::nearest::instead;
 use super::raw::{Entries, RawIngest, RawLimits, RawModel, RawPolicy, Text};
+use super::sink;
+use super::topics::{covers, share_a_broker};
 use super::units::show_duration;
 
 /// Checks `policy`, which was resolved from `raw`.
 pub(super) fn check(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
     check_sinks(raw, checks);
+    check_loops(raw, policy, checks);
     check_waits(raw, policy, checks);
     check_threads(raw, policy, checks);
     check_batches(raw, policy, checks);
@@ -30,6 +33,30 @@ fn check_sinks(raw: &RawPolicy, checks: &mut Checks) {
             ingest,
             "results of ingest need a sink; write `sinks: [jsonl: { path: results.jsonl }]`",
         );
+    }
+}
+
+/// A topic of results may not be read as one of records, nor hold dead letters.
+fn check_loops(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
+    for sink in sink::kafka(raw) {
+        let topics = std::iter::once(&sink.topic).chain(&sink.drops);
+        for (topic, ingest) in
+            topics.flat_map(|topic| policy.ingest.iter().map(move |i| (topic, i)))
+        {
+            if !share_a_broker(&sink.brokers.value, &ingest.brokers) {
+                continue;
+            }
+            let name = quote(&topic.value);
+            if covers(ingest.topics.iter().map(String::as_str), &topic.value) {
+                let reason = format!(
+                    "{name} is one of the topics that ingest reads from these brokers, so results \
+                     would come in again; name another"
+                );
+                checks.wrong(topic, reason);
+            } else if ingest.dead_letter.as_ref() == Some(&topic.value) {
+                checks.wrong(topic, format!("{name} is the topic of dead letters; name another"));
+            }
+        }
     }
 }
 

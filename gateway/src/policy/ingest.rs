@@ -172,7 +172,7 @@ fn models_of(names: &[Text], models: &[Model], checks: &mut Checks) -> Vec<Arc<s
 /// A dead letter that came in again would fail again, for ever.
 fn dead_letter(topic: &Text, topics: &[Text], checks: &mut Checks) -> String {
     check_topic(topic, checks);
-    if covers(topics, &topic.value) {
+    if covers(topics.iter().map(|topic| &*topic.value), &topic.value) {
         checks.wrong(
             topic,
             format!("{} is one of the topics that are read; name another", quote(&topic.value)),

@@ -19,6 +19,7 @@ pub(super) const IMAGE_WIDTH: Key<u32> = Key::new(whole(), 1, 65_535).or(16_384)
 pub(super) const IMAGE_HEIGHT: Key<u32> = Key::new(whole(), 1, 65_535).or(16_384);
 pub(super) const IMAGE_PIXELS: Key<u64> = Key::new(PIXEL_COUNT, 1, 4_000 * MP).or(64 * MP);
 pub(super) const MESSAGE_BYTES: Key<u64> = Key::new(BYTES, KIB, GIB).or(20 * MIB);
+pub(super) const CONCURRENT_FETCHES: Key<usize> = Key::new(whole(), 1, 4096).or(64);
 pub(super) const REPLICA_THREADS: Key<usize> =
     Key::new(whole(), 1, 4096).or_words("2 × cores of the machine");
 
@@ -37,6 +38,8 @@ pub struct Limits {
     pub image_pixels: u64,
     /// One gRPC message, in bytes. Default 20 MiB, 1 KiB to 1 GiB.
     pub message_bytes: usize,
+    /// Objects that are fetched over a network at once; each may hold `object_bytes`. Default 64, 1 to 4,096.
+    pub concurrent_fetches: usize,
     /// Intra-op threads of all local replicas together. Default 2 × cores, 1 to 4,096.
     pub replica_threads: usize,
 }
@@ -55,6 +58,7 @@ impl Limits {
                 .replica_threads
                 .as_ref()
                 .map_or_else(default_threads, |text| checks.required(text, REPLICA_THREADS)),
+            concurrent_fetches: checks.value(&raw.concurrent_fetches, CONCURRENT_FETCHES),
         }
     }
 }

@@ -19,6 +19,7 @@ mod paths;
 mod places;
 mod raw;
 mod record;
+mod s3;
 mod schema;
 mod server;
 mod sink;
@@ -34,7 +35,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 pub use autoscaling::{Autoscaling, Target};
-pub use bucket::Bucket;
+pub use bucket::{Bucket, Place};
 pub use errors::{PolicyErrors, Position, Problem};
 pub use ingest::{Ingest, Retries, Start};
 pub use limits::Limits;
@@ -42,7 +43,7 @@ pub use model::{Backend, Model};
 pub use record::{RecordMap, Selector};
 pub use schema::schema;
 pub use server::Server;
-pub use sink::Sink;
+pub use sink::{Compression, Fsync, JsonlSink, KafkaSink, Rotation, Sink};
 
 use checks::Checks;
 use paths::Base;

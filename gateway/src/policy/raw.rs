@@ -19,7 +19,7 @@ pub(super) use model::*;
 pub(super) use sink::*;
 pub(super) use text::{Entries, Text};
 
-use super::{bucket, checks, limits, server};
+use super::{bucket, checks, limits, s3, server};
 
 /// What Framegate serves and how. Only `models` must be written. Durations and sizes carry their unit (`250ms`,
 /// `64MiB`); relative paths are relative to the policy's folder.
@@ -89,6 +89,9 @@ pub(super) struct RawLimits {
     /// Threads that the replicas of all models may compute with, together.
     #[schemars(transform = limits::REPLICA_THREADS.form())]
     pub replica_threads: Option<Text>,
+    /// Objects fetched at once from all buckets on S3.
+    #[schemars(transform = limits::CONCURRENT_FETCHES.form())]
+    pub concurrent_fetches: Option<Text>,
 }
 
 /// A place that frames are read from.
@@ -98,9 +101,59 @@ pub(super) struct RawBucket {
     /// What references call it, as in `NAME:key`; unique.
     #[schemars(transform = checks::NAME.form())]
     pub name: Text,
-    /// The folder: `file:///absolute/path`, or `file:path` relative to the policy's folder.
+    /// A folder: `file:///absolute/path`, or `file:path` relative to the policy's folder. Or `s3://BUCKET/PREFIX`; nothing
+    /// outside the prefix can be read.
     #[schemars(transform = bucket::URL.form())]
     pub url: Text,
+    /// The S3 server. With it, `region` may be left out.
+    #[schemars(transform = s3::ENDPOINT.form())]
+    pub endpoint: Option<Text>,
+    /// The region of the bucket on S3.
+    #[schemars(transform = s3::REGION.form())]
+    pub region: Option<Text>,
+    /// Whether the bucket's name stands before the S3 server's host, and not in the path.
+    #[schemars(with = "Option<bool>", extend("default" = s3::VIRTUAL_HOSTED_STYLE))]
+    pub virtual_hosted_style: Option<Spanned<bool>>,
+    /// Where the S3 credentials come from; they are never in the policy.
+    #[schemars(with = "Option<RawCredentials>", extend("default" = "environment"))]
+    pub credentials: Option<Spanned<RawCredentials>>,
+    /// The section of the credentials' file.
+    #[schemars(transform = s3::PROFILE.form())]
+    pub profile: Option<Text>,
+    /// The time of one try to fetch an object from S3, from the credentials to the last byte.
+    #[schemars(transform = s3::TIMEOUT.form())]
+    pub timeout: Option<Text>,
+    /// The part of it in which a connection must stand.
+    #[schemars(transform = s3::CONNECT_TIMEOUT.form())]
+    pub connect_timeout: Option<Text>,
+    #[schemars(with = "Option<RawFetchRetries>")]
+    pub retries: Option<Spanned<RawFetchRetries>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawCredentials {
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+    #[default]
+    Environment,
+    /// A file as `~/.aws/credentials` is, read for each request.
+    File(Text),
+    /// What the machine is given: a web identity token, a container's credentials or the instance's metadata.
+    Instance,
+    /// None; requests are not signed.
+    Anonymous,
+}
+
+/// How often a fetch from S3 is tried.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFetchRetries {
+    /// Tries in all.
+    #[schemars(transform = s3::RETRY_ATTEMPTS.form())]
+    pub attempts: Option<Text>,
+    /// The wait before the second; it doubles with each, to at most 10 s.
+    #[schemars(transform = s3::RETRY_BACKOFF.form())]
+    pub backoff: Option<Text>,
 }
 
 impl RawPolicy {

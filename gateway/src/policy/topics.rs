@@ -67,11 +67,9 @@ pub(super) fn check_topic(topic: &Text, checks: &mut Checks) {
 }
 
 /// Whether one of `topics` is `name` or matches it. Patterns that do not compile match nothing.
-pub(super) fn covers(topics: &[Text], name: &str) -> bool {
+pub(super) fn covers<'a>(topics: impl IntoIterator<Item = &'a str>, name: &str) -> bool {
     let matches = |pattern| compile(pattern).is_ok_and(|regex| regex.is_match(name));
-    topics
-        .iter()
-        .any(|topic| topic.value == name || topic.value.starts_with('^') && matches(&topic.value))
+    topics.into_iter().any(|topic| topic == name || topic.starts_with('^') && matches(topic))
 }
 
 /// Checks `host:port`, or several with commas.
@@ -80,6 +78,13 @@ pub(super) fn check_brokers(brokers: &Text, checks: &mut Checks) {
         let reason = "brokers as host:port, separated by commas, such as 127.0.0.1:9092";
         checks.wrong(brokers, format!("{reason}; got {}", quote(&brokers.value)));
     }
+}
+
+/// Whether two lists of brokers have an address in common, so that they are of one cluster. That
+/// two names are of one machine is not seen.
+pub(super) fn share_a_broker(one: &str, other: &str) -> bool {
+    let same = |a: &str| other.split(',').any(|b| a.trim().eq_ignore_ascii_case(b.trim()));
+    one.split(',').any(same)
 }
 
 /// librdkafka compiles patterns with the C library (POSIX extended): what only Perl's kind has would not mean the same.

@@ -61,7 +61,7 @@ pub(super) const BYTES: Kind<u64> = Kind {
     noun: "a size",
     form: Some("a size with its unit, such as 64MiB or 20MB"),
     parse: |text| quantity(text, BINARY_BYTES).or_else(|| quantity(text, DECIMAL_BYTES)),
-    show: |bytes| show(bytes, BINARY_BYTES),
+    show: show_bytes,
     json: Json::Units(&[BINARY_BYTES, DECIMAL_BYTES]),
 };
 
@@ -92,6 +92,12 @@ pub(super) const fn whole<N: FromStr + Display>() -> Kind<N> {
         show: |number| number.to_string(),
         json: Json::Integer,
     }
+}
+
+/// A size in the largest unit that shows it whole, of powers of 1,024 if it is one of those.
+fn show_bytes(bytes: u64) -> String {
+    let decimal = !bytes.is_multiple_of(1024) && bytes.is_multiple_of(1000);
+    show(bytes, if decimal { DECIMAL_BYTES } else { BINARY_BYTES })
 }
 
 /// A duration in the largest unit that shows it whole.
@@ -166,7 +172,9 @@ mod tests {
         for text in ["5ms", "1500ms", "1h", "90s", "0s"] {
             assert_eq!(show_duration((DURATION.parse)(text).unwrap()), text);
         }
-        assert_eq!((BYTES.show)(64 << 20), "64MiB");
+        for text in ["64MiB", "1MB", "1023B"] {
+            assert_eq!((BYTES.show)((BYTES.parse)(text).unwrap()), text);
+        }
         assert_eq!((PIXEL_COUNT.show)(64_000_000), "64MP");
     }
 }

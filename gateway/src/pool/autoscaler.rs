@@ -1,16 +1,17 @@
 use std::{
     collections::VecDeque,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
-use framegate_replica::ReplicaState;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
     Pool,
+    decisions::ReplicaCounts,
+    explanation::explain,
     scaling::{Inputs, Scaler},
 };
 
@@ -67,9 +68,11 @@ impl Pool {
         let (now, present) = (Instant::now(), self.snapshot().ongoing);
         let before = scaler.desired();
         let mut replicas = self.lock();
+        let counts = ReplicaCounts::of(&replicas.view());
         let decision = scaler.decide(Inputs {
             now,
             ongoing: look_back.average(now, self.queue().ongoing_area(), present),
+            shed: 0.0,
             waiting,
             cost: self.spec.cost.per_entry(),
             machine_limit: replicas.machine_limit(),
@@ -77,13 +80,15 @@ impl Pool {
         replicas.reconcile(decision.desired);
         let view = replicas.view();
         drop(replicas);
-        let has_failed = view.iter().all(|replica| replica.status.state == ReplicaState::Failed);
-        self.has_failed.store(has_failed && !view.is_empty(), Ordering::Relaxed);
+        self.tell_health();
         self.desired.send_replace(decision.desired);
         self.metrics.gauge(&self.snapshot(), &view, decision.desired);
+        self.decisions().keep(decision, counts, SystemTime::now());
         if decision.desired != before {
             let (demand, bound) = (decision.demand, decision.bound);
-            info!(model = %self.name(), before, desired = decision.desired, demand, ?bound, "scaling");
+            let why = explain(&decision, &self.model.autoscaling);
+            let desired = decision.desired;
+            info!(model = %self.name(), before, desired, demand, ?bound, why, "scaling");
         }
     }
 

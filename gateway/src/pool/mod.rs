@@ -1,15 +1,15 @@
 //! Pools: a model's queue, its replicas, and the autoscaler between them.
 
 mod autoscaler;
+mod decisions;
+mod explanation;
+mod health;
 mod machine;
 mod replicas;
 pub mod scaling;
 mod slot;
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use framegate_batcher::{EntryId, NewEntry, Origin, PoolQueue, PoolSnapshot, SubmitError};
 use framegate_proto::{ErrorCode, ServeError};
@@ -17,10 +17,14 @@ use framegate_replica::{Answer, FrameJob, ReplicaSpec, ReplicaState, Responder};
 use tokio::sync::watch;
 
 pub use autoscaler::WaitingDemand;
+pub use decisions::{Decisions, KeptDecision, ReplicaCounts};
+pub use explanation::explain;
+pub use health::PoolHealth;
 pub use machine::MachineThreads;
 pub use replicas::ReplicaView;
 
-use crate::{metrics::PoolMetrics, policy};
+use crate::{board::Passage, metrics::PoolMetrics, policy};
+use health::Condition;
 use replicas::Replicas;
 
 /// All replicas of one model and their queue.
@@ -30,8 +34,10 @@ pub struct Pool {
     metrics: PoolMetrics,
     replicas: Mutex<Replicas>,
     desired: watch::Sender<u32>,
-    /// All replicas have failed; kept by the autoscaler, read by each submit.
-    has_failed: AtomicBool,
+    /// Written by the autoscaler, read by operators.
+    decisions: Mutex<Decisions>,
+    /// Told by the autoscaler, watched by health checks, read by each submit.
+    health: watch::Sender<PoolHealth>,
 }
 
 impl Pool {
@@ -48,7 +54,16 @@ impl Pool {
         };
         let replicas = Mutex::new(Replicas::new(spec.clone(), machine, threads));
         let desired = watch::Sender::new(model.autoscaling.initial_replicas);
-        Self { model, spec, metrics, replicas, desired, has_failed: AtomicBool::new(false) }
+        Self {
+            model,
+            spec,
+            metrics,
+            replicas,
+            desired,
+            decisions: Mutex::default(),
+            // Its first replicas are about to start.
+            health: watch::Sender::new(PoolHealth { serving: true, ..Default::default() }),
+        }
     }
 
     /// The model's name in the policy.
@@ -86,22 +101,54 @@ impl Pool {
         *self.desired.borrow()
     }
 
+    /// How it is scaled.
+    pub fn autoscaling(&self) -> &policy::Autoscaling {
+        &self.model.autoscaling
+    }
+
+    /// The latest decisions of its autoscaler.
+    pub fn decisions(&self) -> MutexGuard<'_, Decisions> {
+        self.decisions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Its metrics.
     pub fn metrics(&self) -> &PoolMetrics {
         &self.metrics
     }
 
-    /// Whether a replica is running, or none needs to.
-    pub fn is_ready(&self) -> bool {
-        let is_running = |replica: &ReplicaView| replica.status.state == ReplicaState::Running;
-        self.model.autoscaling.min_replicas == 0 || self.replicas().iter().any(is_running)
+    /// Whether it serves, as of this instant.
+    pub fn health(&self) -> PoolHealth {
+        let replicas = self.lock();
+        let condition = Condition {
+            replicas: &replicas.view(),
+            min_replicas: self.model.autoscaling.min_replicas,
+            machine_limit: replicas.machine_limit(),
+            is_known: true,
+        };
+        condition.judge()
     }
 
-    /// Wraps a responder so that every answer is counted.
-    pub fn counted(self: &Arc<Self>, responder: Responder) -> Responder {
+    /// Tells of changes of the health: those that last for the autoscaler's 100 ms.
+    pub fn watch_health(&self) -> watch::Receiver<PoolHealth> {
+        self.health.subscribe()
+    }
+
+    /// Looks at the health now, and tells if it has changed.
+    pub fn tell_health(&self) {
+        let health = self.health();
+        self.health.send_if_modified(|told| {
+            let changed = *told != health;
+            *told = health;
+            changed
+        });
+    }
+
+    /// Wraps a responder so that every answer is counted and noted.
+    pub fn counted(self: &Arc<Self>, responder: Responder, passage: Arc<Passage>) -> Responder {
         let pool = self.clone();
         Box::new(move |answer: Answer| {
             pool.metrics.record(&answer);
+            passage.answered(&answer, pool.metrics.tally());
             responder(answer);
         })
     }
@@ -115,7 +162,7 @@ impl Pool {
         entry: NewEntry<FrameJob>,
         expiry: ErrorCode,
     ) -> Result<EntryId, ServeError> {
-        if self.has_failed.load(Ordering::Relaxed) {
+        if !self.health.borrow().serving {
             return Err(ErrorCode::NoReplica.into());
         }
         self.queue().submit(entry).map_err(|error| match error {
@@ -146,6 +193,7 @@ impl Pool {
     /// Starts `initial_replicas`.
     pub fn start_initial(&self) {
         self.lock().reconcile(self.model.autoscaling.initial_replicas);
+        self.tell_health();
     }
 
     /// Waits until the replicas that are there have started or failed.

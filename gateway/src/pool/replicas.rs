@@ -25,6 +25,8 @@ pub struct ReplicaView {
     pub id: Arc<str>,
     /// Its state and what it works on.
     pub status: ReplicaStatus,
+    /// Why it failed, until it runs again; for operators.
+    pub failure: Option<Arc<str>>,
 }
 
 impl Replicas {
@@ -72,7 +74,11 @@ impl Replicas {
     }
 
     pub(super) fn view(&self) -> Vec<ReplicaView> {
-        let view = |slot: &Slot| ReplicaView { id: slot.id().clone(), status: slot.status() };
+        let view = |slot: &Slot| ReplicaView {
+            id: slot.id().clone(),
+            status: slot.status(),
+            failure: slot.failure(),
+        };
         self.slots.iter().filter(|slot| !slot.is_gone()).map(view).collect()
     }
 

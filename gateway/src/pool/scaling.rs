@@ -17,6 +17,8 @@ pub struct Inputs {
     pub now: Instant,
     /// Ongoing requests, averaged over `look_back`.
     pub ongoing: f64,
+    /// Entries shed by overload within `look_back`.
+    pub shed: f64,
     /// Entries that wait upstream: the capped lag of `process_all` ingests.
     pub waiting: f64,
     /// Measured cost of one entry on one replica, once known.
@@ -30,7 +32,7 @@ pub struct Inputs {
 pub struct Decision {
     /// What it was made from.
     pub inputs: Inputs,
-    /// Ongoing and waiting entries together.
+    /// Ongoing, shed and waiting entries together.
     pub demand: f64,
     /// How many replicas the demand asks for, before any limit.
     pub raw: f64,
@@ -38,6 +40,14 @@ pub struct Decision {
     pub desired: u32,
     /// What held it where it is.
     pub bound: Bound,
+}
+
+impl Decision {
+    /// The whole number of replicas that the demand asks for.
+    pub fn raw_replicas(&self) -> u32 {
+        // A float above u32::MAX saturates.
+        self.raw.ceil() as u32
+    }
 }
 
 /// What bound a decision.
@@ -99,7 +109,7 @@ impl Scaler {
 
     /// Decides anew.
     pub fn decide(&mut self, inputs: Inputs) -> Decision {
-        let demand = inputs.ongoing + inputs.waiting;
+        let demand = inputs.ongoing + inputs.shed + inputs.waiting;
         let raw = self.replicas_for(demand, inputs.cost);
         let (wanted, clamp) = self.clamp(self.settle(raw), inputs.machine_limit);
         let largest = self.remember(inputs.now, wanted);

@@ -1,6 +1,9 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use framegate_replica::{ReplicaSpec, ReplicaState, ReplicaStatus};
+use framegate_replica::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus};
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -17,6 +20,7 @@ use super::machine::ThreadPermit;
 pub(super) struct Slot {
     id: Arc<str>,
     status: watch::Receiver<ReplicaStatus>,
+    failure: Arc<Mutex<Option<Failure>>>,
     drain: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -26,9 +30,17 @@ struct Keeper {
     spec: Arc<ReplicaSpec>,
     id: Arc<str>,
     status: watch::Sender<ReplicaStatus>,
+    failure: Arc<Mutex<Option<Failure>>>,
     drain: CancellationToken,
     /// Held until the replica is gone.
     _threads: ThreadPermit,
+}
+
+/// How the replica failed last.
+struct Failure {
+    why: Arc<str>,
+    /// It did not come to run.
+    at_start: bool,
 }
 
 /// The first back-off after a failure; it doubles with each further one.
@@ -43,15 +55,17 @@ impl Slot {
         let starting = ReplicaStatus { state: ReplicaState::Starting, ongoing: 0 };
         let (sender, status) = watch::channel(starting);
         let drain = CancellationToken::new();
+        let failure = Arc::new(Mutex::new(None));
         let keeper = Keeper {
             spec,
             id: id.clone(),
             status: sender,
+            failure: failure.clone(),
             drain: drain.clone(),
             _threads: threads,
         };
         let task = tokio::spawn(keeper.keep());
-        Self { id, status, drain, task }
+        Self { id, status, failure, drain, task }
     }
 
     pub(super) fn id(&self) -> &Arc<str> {
@@ -67,6 +81,20 @@ impl Slot {
             }
             _ => status,
         }
+    }
+
+    /// Why it failed last, until it runs again. A start after a crash is taken to succeed; one after
+    /// a start that failed is not.
+    pub(super) fn failure(&self) -> Option<Arc<str>> {
+        let state = self.status().state;
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure = failure.as_ref()?;
+        let counts = match state {
+            ReplicaState::Failed => true,
+            ReplicaState::Starting => failure.at_start,
+            _ => false,
+        };
+        counts.then(|| failure.why.clone())
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<ReplicaStatus> {
@@ -106,6 +134,7 @@ impl Keeper {
                 backoff = FIRST_BACKOFF;
             }
             warn!(replica = %self.id, %failure, ?backoff, "replica failed");
+            self.note(&failure);
             self.set(ReplicaState::Failed);
             tokio::select! {
                 () = sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
@@ -114,6 +143,13 @@ impl Keeper {
         }
         self.set(ReplicaState::Stopped);
         info!(replica = %self.id, "replica stopped");
+    }
+
+    fn note(&self, failure: &ReplicaFailure) {
+        let at_start = matches!(failure, ReplicaFailure::Start(_));
+        let why = failure.to_string().into();
+        let mut last = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Failure { why, at_start });
     }
 
     fn set(&self, state: ReplicaState) {

@@ -111,12 +111,15 @@ fn choices(schema: &Value) -> Vec<(String, String)> {
         if let Some(word) = text(option, "const") {
             found.push((code(word), format!("{}: {}", code(word), meaning(option))));
         }
+        for name in object(option, "properties").into_iter().flat_map(Map::keys) {
+            let word = format!("`{name}: …`");
+            let meaning = meaning(option);
+            let meaning = if meaning.is_empty() { meaning } else { format!("{word}: {meaning}") };
+            found.push((word, meaning));
+        }
         let words = list(option, "enum").filter_map(Value::as_str);
         found.extend(words.map(|word| (code(word), String::new())));
     }
-    found.extend(
-        tagged(schema).into_iter().map(|(name, _)| (format!("`{name}: …`"), String::new())),
-    );
     found
 }
 

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::Cursor, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::service::service_fn;
 use hyper_util::{
@@ -6,8 +6,10 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -25,6 +27,13 @@ pub struct ConnectionLimits {
     pub streams: u32,
     /// Bytes of headers of one call.
     pub header_bytes: u32,
+    /// Bytes of one call that are taken in before its handler asks for them.
+    pub call_window: u32,
+    /// The same of all calls of one connection. It is larger, so that a stream which is not read
+    /// does not keep the other calls of its connection from being read.
+    pub connection_window: u32,
+    /// How long a new connection may take until it has sent HTTP/2's preface.
+    pub greeting: Duration,
     /// A silent connection is probed so often, and closed when the probe goes unanswered as long.
     pub keep_alive: Duration,
 }
@@ -35,6 +44,9 @@ impl Default for ConnectionLimits {
             connections: 10_000,
             streams: 1024,
             header_bytes: 16 * 1024,
+            call_window: 256 << 10,
+            connection_window: 2 << 20,
+            greeting: Duration::from_secs(10),
             keep_alive: Duration::from_secs(30),
         }
     }
@@ -51,14 +63,18 @@ pub async fn serve_grpc(
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections));
     while let Some((stream, address, place)) = accept(&listener, &places, &stop).await {
-        let connection = builder(&limits)
-            .serve_connection(TokioIo::new(stream), with_address(stack.clone(), address));
-        let connection = graceful.watch(connection);
+        let (stack, stop, watcher) = (stack.clone(), stop.clone(), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            // Held for as long as the connection lives, however it ends.
+            let _place = place;
+            let Some(stream) = greeted(stream, limits.greeting, &stop).await else {
+                return debug!(%address, "connection without a greeting");
+            };
+            let connection = builder(&limits)
+                .serve_connection(TokioIo::new(stream), with_address(stack, address));
+            if let Err(error) = watcher.watch(connection).await {
                 debug!(%address, %error, "connection ended");
             }
-            drop(place);
         });
     }
     drop(listener);
@@ -95,12 +111,34 @@ async fn accept(
     }
 }
 
+/// The connection, once its client has sent the preface; none if it does not in time, or at `stop`.
+/// Hyper itself would wait forever.
+async fn greeted(
+    mut stream: TcpStream,
+    limit: Duration,
+    stop: &CancellationToken,
+) -> Option<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+    let mut preface = [0; PREFACE_BYTES];
+    tokio::select! {
+        read = timeout(limit, stream.read_exact(&mut preface)) => drop(read.ok()?.ok()?),
+        () = stop.cancelled() => return None,
+    }
+    let (reader, writer) = stream.into_split();
+    // Hyper reads the preface again.
+    Some(tokio::io::join(Cursor::new(preface).chain(reader), writer))
+}
+
+/// Bytes with which every client begins (RFC 9113, section 3.4).
+const PREFACE_BYTES: usize = 24;
+
 fn builder(limits: &ConnectionLimits) -> hyper::server::conn::http2::Builder<TokioExecutor> {
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(limits.header_bytes)
+        .initial_stream_window_size(limits.call_window)
+        .initial_connection_window_size(limits.connection_window)
         .keep_alive_interval(limits.keep_alive)
         .keep_alive_timeout(limits.keep_alive);
     builder

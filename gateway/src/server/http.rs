@@ -33,7 +33,7 @@ impl Readiness {
         if self.ingests.iter().any(|ingest| !ingest.healthy()) {
             return Some("a Kafka consumer has failed for good; the log says why".to_owned());
         }
-        let waiting = self.admission.pools().iter().find(|pool| !pool.is_ready())?;
+        let waiting = self.admission.pools().iter().find(|pool| !pool.health().ready)?;
         Some(format!("model `{}` has no running replica", waiting.name()))
     }
 }

@@ -6,6 +6,7 @@ use framegate_proto::{
         frame_service_server::FrameServiceServer, operator_service_server::OperatorServiceServer,
     },
 };
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
@@ -13,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     admission::Admission,
-    grpc::{Frames, Operator},
+    grpc::{Frames, Operator, typed_response},
     policy::Policy,
 };
 
@@ -37,11 +38,16 @@ impl Stack {
     /// 1. connections (`connections.rs`): their number, streams, header bytes and idle time are
     ///    bounded there, and the client's address joins the request;
     /// 2. a panic in a handler fails its own call with INTERNAL, not the connection;
-    /// 3. routes to services; messages are bounded to `limits.message_bytes`. Tonic's own server,
+    /// 3. a message that tonic cannot take gets its reason;
+    /// 4. routes to services; messages are bounded to `limits.message_bytes`. Tonic's own server,
     ///    and with it its timeout layer, is not used: it would answer a passed deadline with
     ///    CANCELLED, while the pools answer it with DEADLINE_EXCEEDED;
-    /// 4. the services: frames, operators, health and reflection.
-    pub fn new(policy: &Policy, admission: &Arc<Admission>) -> Result<Self, anyhow::Error> {
+    /// 5. the services: frames, operators, health and reflection. Streams end with `no_calls`.
+    pub fn new(
+        policy: &Policy,
+        admission: &Arc<Admission>,
+        no_calls: &CancellationToken,
+    ) -> Result<Self, anyhow::Error> {
         let (health, health_service) = tonic_health::server::health_reporter();
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -49,10 +55,12 @@ impl Stack {
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
         let message_bytes = policy.limits.message_bytes;
-        let frames = Frames::new(admission.clone(), policy.server.default_timeout);
+        let default_timeout = policy.server.default_timeout;
+        let frames = Frames::new(admission.clone(), default_timeout, no_calls.clone());
         let frames = FrameServiceServer::new(frames).max_decoding_message_size(message_bytes);
-        let operator = OperatorServiceServer::new(Operator::new(admission.clone()))
-            .max_decoding_message_size(message_bytes);
+        let operator =
+            OperatorServiceServer::new(Operator::new(admission.clone(), no_calls.clone()))
+                .max_decoding_message_size(message_bytes);
         let routes = Routes::new(frames)
             .add_service(operator)
             .add_service(health_service)
@@ -63,6 +71,7 @@ impl Stack {
         let service = ServiceBuilder::new()
             .map_response(|response: http::Response<_>| response.map(tonic::body::Body::new))
             .layer(CatchPanicLayer::custom(internal_error))
+            .map_response(typed_response)
             .service(routes);
         Ok(Self { service: BoxCloneSyncService::new(service), health })
     }

@@ -2,13 +2,13 @@
 //! entry's outcome known, and its offset may be committed.
 
 mod jsonl;
-mod line_writer;
+mod kafka;
 
 use std::{future::Future, io, pin::Pin, sync::Arc};
 
 use anyhow::Context;
 
-use self::jsonl::JsonlSink;
+use self::{jsonl::JsonlSink, kafka::KafkaSink};
 use crate::policy;
 
 /// The sinks of the policy. All of them are required: each must acknowledge each result.
@@ -46,8 +46,25 @@ pub struct Batch {
 pub struct SinkRecord {
     /// Its camera, by which sinks that have partitions or order keep records together.
     pub camera_id: Arc<str>,
+    /// What it is about, for sinks whose readers choose by it.
+    pub about: About,
     /// One JSON object, without a line break.
     pub json: Vec<u8>,
+}
+
+/// What a record is about, as its JSON also says.
+#[derive(Debug, Default)]
+pub struct About {
+    /// `topic:partition:offset:model`; the same each time that the record is delivered.
+    pub id: String,
+    /// The model.
+    pub model: Arc<str>,
+    /// The model's version, if it has answered.
+    pub version: Option<Arc<str>>,
+    /// Why there is an error instead of a result, or why the entry was dropped.
+    pub reason: Option<&'static str>,
+    /// The W3C trace context of the frame's record.
+    pub traceparent: Option<String>,
 }
 
 /// Why a sink has not kept what it was given.
@@ -56,6 +73,9 @@ pub enum SinkError {
     /// A file could not be written.
     #[error("writing failed: {0}")]
     Write(Arc<io::Error>),
+    /// Not all of it was acknowledged by a broker.
+    #[error("not acknowledged by kafka: {0}")]
+    Broker(String),
     /// The sink's writer has ended.
     #[error("the sink is closed")]
     Closed,
@@ -69,14 +89,7 @@ impl Sinks {
     pub async fn open(sinks: &[policy::Sink]) -> anyhow::Result<Self> {
         let mut opened: Vec<Arc<dyn Sink>> = Vec::with_capacity(sinks.len());
         for sink in sinks {
-            match sink {
-                policy::Sink::Jsonl { path, drops } => {
-                    let jsonl = JsonlSink::open(path, drops.as_deref()).await;
-                    opened.push(Arc::new(
-                        jsonl.context("a jsonl sink of the policy cannot be used")?,
-                    ));
-                }
-            }
+            opened.push(open(sink).await?);
         }
         Ok(Self::of(opened))
     }
@@ -99,4 +112,17 @@ impl Sinks {
             }
         }
     }
+}
+
+async fn open(sink: &policy::Sink) -> anyhow::Result<Arc<dyn Sink>> {
+    Ok(match sink {
+        policy::Sink::Jsonl(jsonl) => {
+            let opened = JsonlSink::open(jsonl).await;
+            Arc::new(opened.context("a jsonl sink of the policy cannot be used")?)
+        }
+        policy::Sink::Kafka(kafka) => {
+            let opened = KafkaSink::open(kafka);
+            Arc::new(opened.context("a kafka sink of the policy cannot be used")?)
+        }
+    })
 }

@@ -1,3 +1,5 @@
+mod values;
+
 use std::{
     env,
     path::{Path, PathBuf},
@@ -6,12 +8,18 @@ use std::{
 
 use ort::{
     environment::Environment,
-    session::{Session, SessionOutputs, builder::GraphOptimizationLevel},
+    session::{Session, builder::GraphOptimizationLevel},
     value::TensorRef,
 };
 
+use self::values::{Outputs, signature};
 use super::{Backend, BackendError, tensor::write_planes};
-use crate::{ModelOutput, artifact::Artifact, frame::Input, task};
+use crate::{
+    ModelOutput,
+    artifact::{Artifact, Task},
+    frame::Input,
+    task,
+};
 
 /// The loaded ONNX Runtime library; one per process, shared by all sessions.
 #[derive(Clone)]
@@ -71,6 +79,8 @@ fn find_library() -> Option<PathBuf> {
 pub(super) struct OnnxBackend {
     session: Session,
     artifact: Arc<Artifact>,
+    /// The artifact's, with what the model tells of it.
+    task: Task,
     /// The input tensor's values; kept, so that a batch allocates nothing.
     values: Vec<f32>,
 }
@@ -83,8 +93,8 @@ impl OnnxBackend {
     ) -> Result<Self, BackendError> {
         let session = open_session(runtime, &artifact.model, num_threads)
             .map_err(|error| BackendError(format!("{}: {error}", artifact.model.display())))?;
-        check_tensors(&session, &artifact)?;
-        Ok(Self { session, artifact, values: Vec::new() })
+        let task = artifact.task.fit(&artifact.input, &signature(&session))?;
+        Ok(Self { session, artifact, task, values: Vec::new() })
     }
 }
 
@@ -105,19 +115,7 @@ impl Backend for OnnxBackend {
         let tensor = TensorRef::from_array_view((shape, self.values.as_slice())).map_err(failed)?;
         let outputs =
             self.session.run(ort::inputs![spec.tensor.as_str() => tensor]).map_err(failed)?;
-        task::read(&self.artifact.task, &inputs, &Outputs(&outputs))
-    }
-}
-
-/// Output tensors by name, as the tasks read them.
-struct Outputs<'a, 's>(&'a SessionOutputs<'s>);
-
-impl task::Tensors for Outputs<'_, '_> {
-    fn get(&self, name: &str) -> Result<task::Tensor<'_>, BackendError> {
-        let value = self.0.get(name).ok_or_else(|| missing(name))?;
-        let (shape, values) = value.try_extract_tensor::<f32>().map_err(failed)?;
-        let shape = shape.iter().map(|&side| usize::try_from(side).unwrap_or(0)).collect();
-        Ok(task::Tensor { shape, values })
+        task::read(&self.task, &inputs, &Outputs(&outputs))
     }
 }
 
@@ -134,22 +132,6 @@ fn open_session(
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?
         .commit_from_file(model)
-}
-
-fn check_tensors(session: &Session, artifact: &Artifact) -> Result<(), BackendError> {
-    let input = &artifact.input.tensor;
-    if !session.inputs().iter().any(|known| known.name() == input) {
-        return Err(missing(input));
-    }
-    let mut needed = artifact.task.outputs();
-    match needed.find(|name| !session.outputs().iter().any(|known| known.name() == *name)) {
-        Some(name) => Err(missing(name)),
-        None => Ok(()),
-    }
-}
-
-fn missing(tensor: &str) -> BackendError {
-    BackendError(format!("the model has no tensor `{tensor}`, which its model.yaml names"))
 }
 
 fn failed(error: ort::Error) -> BackendError {

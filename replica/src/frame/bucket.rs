@@ -10,6 +10,8 @@ use cap_std::{
 };
 use framegate_proto::{ErrorCode, ServeError};
 
+use super::s3::S3Bucket;
+
 /// A place that frames may be read from: a name, a URL prefix, and how its objects are read.
 #[derive(Debug)]
 pub struct Bucket {
@@ -24,6 +26,8 @@ pub struct Bucket {
 enum Store {
     /// Files beneath a folder.
     Folder(PathBuf),
+    /// Objects beneath a place on S3.
+    S3(S3Bucket),
 }
 
 /// Why a bucket of the policy is refused.
@@ -55,6 +59,18 @@ impl Bucket {
         Ok(Self { name: name.to_owned(), url: format!("file://{path}"), store })
     }
 
+    /// The bucket of this name over a place on S3.
+    ///
+    /// # Errors
+    /// A name that cannot stand in `NAME:key`.
+    pub fn s3(name: &str, objects: S3Bucket) -> Result<Self, BucketError> {
+        if !is_name(name) {
+            return Err(BucketError::Name(name.to_owned()));
+        }
+        let url = objects.location().url();
+        Ok(Self { name: name.to_owned(), url, store: Store::S3(objects) })
+    }
+
     /// The configured name.
     pub fn name(&self) -> &str {
         &self.name
@@ -65,14 +81,24 @@ impl Bucket {
         &self.url
     }
 
-    /// Reads the object of a checked key; it blocks the thread and reads at most `limit` + 1 bytes.
+    /// Where its objects are, if not on this machine.
+    pub(super) fn remote(&self) -> Option<&S3Bucket> {
+        match &self.store {
+            Store::Folder(_) => None,
+            Store::S3(objects) => Some(objects),
+        }
+    }
+
+    /// Reads the file of a checked key; it blocks the thread and reads at most `limit` + 1 bytes.
+    /// None where a network is in between: those objects are to be awaited.
     ///
     /// # Errors
     /// `ObjectNotFound` (also for what is no regular file), `ObjectTooLarge` above `limit` bytes,
     /// `ReferenceNotAllowed` for a symlink that leads out of the bucket, else `BucketUnavailable`.
-    pub(super) fn read(&self, key: &str, limit: u64) -> Result<Bytes, ServeError> {
-        let Store::Folder(root) = &self.store;
-        read_file(root, Path::new(key), limit).map_err(|failure| self.error(key, failure))
+    pub(super) fn read(&self, key: &str, limit: u64) -> Option<Result<Bytes, ServeError>> {
+        let Store::Folder(root) = &self.store else { return None };
+        let read = read_file(root, Path::new(key), limit);
+        Some(read.map_err(|failure| self.error(key, failure)))
     }
 
     fn error(&self, key: &str, failure: Failure) -> ServeError {

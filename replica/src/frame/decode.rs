@@ -2,6 +2,7 @@
 
 pub(super) mod jpeg;
 pub(super) mod png;
+pub(super) mod webp;
 
 use std::panic::{self, UnwindSafe};
 
@@ -38,6 +39,7 @@ pub fn decode(bytes: &[u8], header: &Header, scale: Scale) -> Result<Pixels, Ser
     let data = caught(|| match header.format {
         Format::Jpeg => jpeg::decode(bytes, header, scale),
         Format::Png => png::decode(bytes, header),
+        Format::WebP => webp::decode(bytes, header),
     });
     let data = data.map_err(|error| {
         tracing::debug!(%error, ?header, ?scale, "a frame cannot be decoded");

@@ -1,6 +1,6 @@
 use framegate_proto::{ErrorCode, ServeError};
 
-use super::decode::{jpeg, png};
+use super::decode::{jpeg, png, webp};
 
 /// The largest image that is decoded. All three bounds hold for the whole frame, region or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Format {
     Jpeg,
     /// PNG; of an animated one, the first image.
     Png,
+    /// WebP, lossy or lossless, but not an animated one.
+    WebP,
 }
 
 /// What an encoded image says about itself before anything is decoded.
@@ -31,14 +33,14 @@ pub struct Header {
     pub width: u32,
     /// Pixels from top to bottom, at least 1.
     pub height: u32,
-    /// Bytes that grow with the image and that its decoder holds besides the pixels. They are the
-    /// coefficients of a JPEG that comes in several scans, else 0.
-    pub coefficient_bytes: u64,
+    /// Bytes that grow with the image and that its decoder holds besides the pixels, at most: the
+    /// coefficients of a JPEG that comes in several scans; the planes, tables and copies of a WebP.
+    pub working_bytes: u64,
 }
 
 /// By how much an image is made smaller while it is decoded.
 ///
-/// These four of JPEG's factors have fast inverse transforms; PNG has the first only.
+/// These four of JPEG's factors have fast inverse transforms; PNG and WebP have the first only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scale {
     /// As it is.
@@ -51,13 +53,18 @@ pub enum Scale {
     Eighth,
 }
 
+/// What a client is told of a WebP with several images in it.
+const ANIMATED: &str =
+    "the frame cannot be decoded; it is an animated WebP, and a frame is one image";
+
 /// Reads the header of an image, without decoding or allocating anything.
 ///
 /// # Errors
 /// `ImageTooLarge` above a limit, whatever else is wrong with the image; `FrameUndecodable` for
-/// what does not begin like a JPEG or PNG.
+/// what does not begin like a JPEG, PNG or WebP, and for an animated WebP.
 pub fn probe(bytes: &[u8], limits: &ImageLimits) -> Result<Header, ServeError> {
     let header = jpeg::header(bytes).or_else(|| png::header(bytes));
+    let header = header.or_else(|| webp::header(bytes));
     let header = header.ok_or(ErrorCode::FrameUndecodable)?;
     let pixels = u64::from(header.width) * u64::from(header.height);
     if header.width > limits.width || header.height > limits.height || pixels > limits.pixels {
@@ -65,6 +72,9 @@ pub fn probe(bytes: &[u8], limits: &ImageLimits) -> Result<Header, ServeError> {
     }
     if pixels == 0 {
         return Err(ErrorCode::FrameUndecodable.into());
+    }
+    if header.format == Format::WebP && webp::is_animated(bytes) {
+        return Err(ServeError::with_message(ErrorCode::FrameUndecodable, ANIMATED));
     }
     Ok(header)
 }
@@ -86,7 +96,7 @@ impl Header {
     /// Bytes held while the image is being decoded at a scale: the pixels, and what the decoder
     /// needs besides.
     pub fn decoding_bytes(&self, scale: Scale) -> u64 {
-        self.decoded_bytes(scale) + self.coefficient_bytes
+        self.decoded_bytes(scale) + self.working_bytes
     }
 }
 

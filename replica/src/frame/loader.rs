@@ -3,22 +3,29 @@
 //! A load passes these gates, always in this order:
 //!
 //! 1. the frame's *turn*, so that the models of one request share one fetch and one decode;
-//! 2. one of `concurrent_loads` *slots*: a slot is one blocking thread and one object's encoded
-//!    bytes, so these take at most `concurrent_loads * object_bytes` in all, waiting included;
-//! 3. a *permit* of the byte budget, for the decoded pixels.
+//! 2. for an object behind a network, one of `concurrent_fetches`, kept until the load has a slot:
+//!    so the bytes that came and wait are bounded too;
+//! 3. one of `concurrent_loads` *slots*: a slot is one blocking thread and one object's encoded
+//!    bytes. With those of gate 2, encoded bytes take at most
+//!    `(concurrent_fetches + concurrent_loads) * object_bytes` in all, waiting included;
+//! 4. a *permit* of the byte budget, for the decoded pixels.
 //!
 //! Who holds a slot waits for permits only, and who holds a permit or pins a frame waits for
 //! nothing: it is computing in its slot, and is done when its model's input is. So every permit
-//! comes back, then every slot, then every turn, whatever the pools that claimed the entries do
-//! meanwhile: no pool can block another. All gates are first in, first out.
+//! comes back, then every slot, then every fetch (whose tries end by themselves), then every turn,
+//! whatever the pools that claimed the entries do meanwhile: no pool can block another, and no slow
+//! network holds what decodes. All gates are first in, first out.
+//!
+//! A fetch ends when its entry departs, and closes its connection.
 //!
 //! A load that is dropped while it computes still finishes its step, with all its guards in hand;
 //! one that is dropped while it waits leaves its line.
 
+mod fetch;
 mod load;
 mod stats;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use framegate_proto::{ErrorCode, ServeError};
@@ -26,6 +33,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 pub use self::stats::{Departed, LoaderStats};
 use self::{
+    fetch::Fetched,
     load::{Load, Progress, blocking},
     stats::Counts,
 };
@@ -47,6 +55,8 @@ pub struct LoaderLimits {
     pub image: ImageLimits,
     /// Decoded bytes of all frames. A frame larger than this is loaded alone.
     pub frame_bytes: u64,
+    /// Objects that are fetched over a network at once; at least 1.
+    pub concurrent_fetches: usize,
     /// Frames that are read, decoded or resized at once, each on a thread of its own; at least 1.
     pub concurrent_loads: usize,
 }
@@ -58,6 +68,15 @@ pub enum Source {
     Object(ObjectRef),
     /// They came with the request.
     Inline(Bytes),
+}
+
+/// Who a frame is loaded for.
+pub trait Wanted: Send + 'static {
+    /// Whether somebody still waits for it.
+    fn is_wanted(&self) -> bool;
+
+    /// Ends when nobody waits for it any more.
+    fn departed(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// Loads frames inside the limits. Clones share the byte budget and the slots.
@@ -100,6 +119,7 @@ pub struct LoadTimings {
 
 struct Shared {
     limits: LoaderLimits,
+    fetches: Arc<Semaphore>,
     slots: Arc<Semaphore>,
     budget: Budget<Pixels>,
     counts: Counts,
@@ -117,9 +137,10 @@ enum FrameState {
 impl FrameLoader {
     /// A loader with a byte budget and slots of its own.
     pub fn new(limits: LoaderLimits) -> Self {
-        let slots = Arc::new(Semaphore::new(limits.concurrent_loads.max(1)));
-        let budget = Budget::new(limits.frame_bytes);
-        Self { shared: Arc::new(Shared { limits, slots, budget, counts: Counts::default() }) }
+        let gate = |width: usize| Arc::new(Semaphore::new(width.max(1)));
+        let (fetches, slots) = (gate(limits.concurrent_fetches), gate(limits.concurrent_loads));
+        let (budget, counts) = (Budget::new(limits.frame_bytes), Counts::default());
+        Self { shared: Arc::new(Shared { limits, fetches, slots, budget, counts }) }
     }
 
     /// A frame of one request; nothing is read yet. `inputs` are the geometries of all its models:
@@ -136,31 +157,44 @@ impl FrameLoader {
 
     /// Fetches and decodes the frame, or takes its cached pixels, and makes a model's input of it.
     ///
-    /// `wanted` is asked before the frame is fetched, before it is decoded and before it is
-    /// resized; if it says no, nothing more is computed and the answer is `None`.
+    /// `entry` is asked before the frame is fetched, before it is decoded and before it is
+    /// resized, and a fetch over a network ends when it departs; if it is not wanted, nothing more
+    /// is computed and the answer is `None`.
     ///
     /// # Errors
     /// Those of the object, of the image and of the region; also `Internal`, for a panic outside of
     /// a decoder. An error of the frame's own is kept and answered to its other models as well,
     /// without a second fetch; `BucketUnavailable` is not.
-    pub async fn load<W>(
+    pub async fn load(
         &self,
         frame: &Arc<Frame>,
         geometry: &InputGeometry,
-        wanted: W,
-    ) -> Result<Option<Loaded>, ServeError>
-    where
-        W: Fn() -> bool + Send + 'static,
-    {
-        let turn = Arc::clone(&frame.state).lock_owned().await;
-        let slot = Arc::clone(&self.shared.slots).acquire_owned().await;
-        let slot = slot.map_err(|_closed| ErrorCode::Internal)?;
-        let load = Load::new(&self.shared, frame, *geometry, wanted, slot);
-        match blocking(move || load.begin(turn)).await? {
-            Progress::Done(loaded) => Ok(loaded),
-            Progress::NeedsPermit(load, turn, encoded) => {
-                let permit = self.shared.budget.claim(encoded.decoding_bytes()).await;
-                blocking(move || load.decode(turn, encoded, permit)).await
+        mut entry: impl Wanted,
+    ) -> Result<Option<Loaded>, ServeError> {
+        let mut turn = Arc::clone(&frame.state).lock_owned().await;
+        let mut to_fetch = matches!(*turn, FrameState::Untouched);
+        loop {
+            let mut fetched = None;
+            if to_fetch && let Some(object) = frame.source.remote() {
+                let came = Fetched::of(object, &self.shared, &entry).await;
+                fetched = came.map_err(|error| turn.remember(error))?;
+                if fetched.is_none() {
+                    return Ok(None);
+                }
+            }
+            let slot = Arc::clone(&self.shared.slots).acquire_owned().await;
+            let slot = slot.map_err(|_closed| ErrorCode::Internal)?;
+            let load = Load::new(&self.shared, frame, *geometry, entry, slot);
+            match blocking(move || load.begin(turn, fetched)).await? {
+                Progress::Done(loaded) => return Ok(loaded),
+                Progress::NeedsPermit(load, turn, encoded) => {
+                    let permit = self.shared.budget.claim(encoded.decoding_bytes()).await;
+                    return blocking(move || load.decode(turn, encoded, permit)).await;
+                }
+                // Its pixels were evicted before it had its slot, which it has left.
+                Progress::NeedsFetch(back, its_turn) => {
+                    (entry, turn, to_fetch) = (back, its_turn, true);
+                }
             }
         }
     }
@@ -172,12 +206,20 @@ impl FrameLoader {
 }
 
 impl Source {
-    /// At most `limit` bytes; it may block the thread.
-    fn read(&self, limit: u64) -> Result<Bytes, ServeError> {
+    /// At most `limit` bytes; it may block the thread. None where they are to be fetched.
+    fn read(&self, limit: u64) -> Option<Result<Bytes, ServeError>> {
         match self {
             Self::Object(object) => object.read(limit),
-            Self::Inline(bytes) if bytes.len() as u64 <= limit => Ok(bytes.clone()),
-            Self::Inline(_) => Err(ErrorCode::ObjectTooLarge.into()),
+            Self::Inline(bytes) if bytes.len() as u64 <= limit => Some(Ok(bytes.clone())),
+            Self::Inline(_) => Some(Err(ErrorCode::ObjectTooLarge.into())),
+        }
+    }
+
+    /// The object, if there is a network in between.
+    fn remote(&self) -> Option<&ObjectRef> {
+        match self {
+            Self::Object(object) if object.is_remote() => Some(object),
+            Self::Object(_) | Self::Inline(_) => None,
         }
     }
 }
@@ -195,3 +237,7 @@ impl FrameState {
 #[cfg(test)]
 #[path = "tests/loader.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "tests/loader_s3.rs"]
+mod tests_s3;

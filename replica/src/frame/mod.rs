@@ -9,6 +9,7 @@
 // What may be read, and how it is named.
 mod bucket;
 mod reference;
+mod s3;
 
 // Encoded bytes to pixels.
 mod header;
@@ -37,6 +38,11 @@ pub use self::{
     header::{Format, Header, ImageLimits, Scale, probe},
     loader::{
         Departed, Frame, FrameLoader, LoadTimings, Loaded, LoaderLimits, LoaderStats, Source,
+        Wanted,
     },
     reference::{Buckets, ObjectRef},
+    s3::{
+        FETCH_RESULTS, FetchObserver, S3Bucket, S3Credentials, S3Fetch, S3Location, S3Options,
+        S3Retries,
+    },
 };

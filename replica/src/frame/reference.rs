@@ -88,8 +88,22 @@ impl ObjectRef {
     }
 
     /// The object's bytes; it blocks the thread. See [`Bucket::read`].
-    pub(super) fn read(&self, limit: u64) -> Result<Bytes, ServeError> {
+    pub(super) fn read(&self, limit: u64) -> Option<Result<Bytes, ServeError>> {
         self.bucket.read(&self.key, limit)
+    }
+
+    /// Whether a network is in between.
+    pub(super) fn is_remote(&self) -> bool {
+        self.bucket.remote().is_some()
+    }
+
+    /// The object's bytes, over the network. See `S3Bucket::get`.
+    pub(super) async fn fetch(&self, limit: u64) -> Result<Bytes, ServeError> {
+        match self.bucket.remote() {
+            Some(objects) => objects.get(&self.key, limit).await,
+            // Only remote objects are fetched.
+            None => Err(ErrorCode::Internal.into()),
+        }
     }
 }
 

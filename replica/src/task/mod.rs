@@ -1,35 +1,29 @@
 //! How output tensors become results, per task.
 
+// What a model says of itself before it is run.
+mod signature;
+
+// What it answers.
+mod tensor;
+
+// What is made of that.
+mod boxes;
+mod center_points;
 mod classification;
 mod detection;
+mod tensors;
 
-use crate::{ModelOutput, artifact::Task, backend::BackendError, frame::Input};
-
-/// An output tensor: its values in row-major order.
-pub(crate) struct Tensor<'a> {
-    /// Sides, the batch first.
-    pub(crate) shape: Vec<usize>,
-    /// As many values as the sides multiply to.
-    pub(crate) values: &'a [f32],
-}
-
-/// Output tensors by name.
-pub(crate) trait Tensors {
-    /// The tensor called `name`; an error if there is none or it is not of f32.
-    fn get(&self, name: &str) -> Result<Tensor<'_>, BackendError>;
-}
-
-impl Task {
-    /// Names of the output tensors that the task reads.
-    pub(crate) fn outputs(&self) -> impl Iterator<Item = &str> {
-        let names = match self {
-            Self::Classification { scores, embedding, .. } => [Some(scores), embedding.as_ref()],
-            Self::Detection { boxes, scores, .. } => [Some(boxes), Some(scores)],
-            Self::Embedding { embedding } => [Some(embedding), None],
-        };
-        names.into_iter().flatten().map(String::as_str)
-    }
-}
+use self::{center_points::Grids, detection::Rule, tensor::rows};
+pub(crate) use self::{
+    signature::{Declared, Signature},
+    tensor::{Tensor, Tensors, Values},
+};
+use crate::{
+    ModelOutput,
+    artifact::{CenterPoints, Decode, Task},
+    backend::BackendError,
+    frame::Input,
+};
 
 /// Reads the outputs of a batch: one result per input, in order.
 pub(crate) fn read(
@@ -43,27 +37,70 @@ pub(crate) fn read(
             let embedding = embedding.as_ref().map(|name| embeddings(tensors, name, inputs.len()));
             Ok(classification::read(&scores, embedding.transpose()?, labels, *top_k))
         }
-        Task::Detection { boxes, scores, labels, score_threshold, iou_threshold } => {
-            let boxes = tensors.get(boxes)?;
-            let anchors = boxes.shape.get(1).copied().unwrap_or(0);
-            let boxes = rows(boxes, inputs.len(), &[anchors, 4])?;
-            let scores = rows(tensors.get(scores)?, inputs.len(), &[anchors, labels.len()])?;
-            let rule = detection::Rule {
-                labels,
-                score_threshold: *score_threshold,
-                iou_threshold: *iou_threshold,
-            };
-            let frames = inputs.iter().zip(boxes).zip(scores);
-            Ok(frames
-                .map(|((input, boxes), scores)| rule.read(&input.mapping, boxes, scores))
-                .map(ModelOutput::Detections)
-                .collect())
+        Task::Detection { decode, labels, score_threshold, iou_threshold } => {
+            let (score_threshold, iou_threshold) = (*score_threshold, *iou_threshold);
+            let rule = Rule { labels, score_threshold, iou_threshold };
+            match decode {
+                Decode::Boxes { boxes, scores } => {
+                    read_boxes(&rule, inputs, tensors, boxes, scores)
+                }
+                Decode::CenterPoints(points) => read_points(&rule, inputs, tensors, points),
+            }
         }
         Task::Embedding { embedding } => {
             let rows = embeddings(tensors, embedding, inputs.len())?;
             Ok(rows.into_iter().map(|row| ModelOutput::Embedding(row.to_vec())).collect())
         }
+        Task::Tensors { outputs } => tensors::read(tensors, outputs, inputs.len()),
     }
+}
+
+fn read_boxes(
+    rule: &Rule,
+    inputs: &[&Input],
+    tensors: &impl Tensors,
+    boxes: &str,
+    scores: &str,
+) -> Result<Vec<ModelOutput>, BackendError> {
+    let boxes = tensors.get(boxes)?;
+    let anchors = boxes.shape.get(1).copied().unwrap_or(0);
+    let boxes = rows(boxes, inputs.len(), &[anchors, 4])?;
+    let scores = rows(tensors.get(scores)?, inputs.len(), &[anchors, rule.labels.len()])?;
+    let frames = inputs.iter().zip(boxes).zip(scores);
+    let detections = frames.map(|((input, boxes), scores)| {
+        rule.detections(&input.mapping, boxes::candidates(rule, boxes, scores))
+    });
+    Ok(detections.map(ModelOutput::Detections).collect())
+}
+
+fn read_points(
+    rule: &Rule,
+    inputs: &[&Input],
+    tensors: &impl Tensors,
+    points: &CenterPoints,
+) -> Result<Vec<ModelOutput>, BackendError> {
+    let entries = inputs.len();
+    let grids = |name: &str, channels: usize| {
+        rows(tensors.get(name)?, entries, &[channels, points.rows, points.columns])
+    };
+    let heatmaps = grids(&points.heatmap, rule.labels.len())?;
+    let scales = grids(&points.scale, 2)?;
+    let offsets = grids(&points.offset, 2)?;
+    let landmarks = match &points.landmarks {
+        Some(name) => grids(name, center_points::landmark_channels(&tensors.get(name)?)?)?,
+        None => vec![&[][..]; entries],
+    };
+    let frames = inputs.iter().zip(heatmaps).zip(scales).zip(offsets).zip(landmarks);
+    let detections = frames.map(|((((input, heatmap), scale), offset), landmarks)| {
+        let grids = Grids { heatmap, scale, offset, landmarks };
+        let mut found =
+            rule.detections(&input.mapping, center_points::candidates(rule, points, &grids));
+        for detection in &mut found {
+            detection.bounds = center_points::clip(&input.mapping, detection.bounds);
+        }
+        found
+    });
+    Ok(detections.map(ModelOutput::Detections).collect())
 }
 
 fn embeddings<'a>(
@@ -74,21 +111,4 @@ fn embeddings<'a>(
     let tensor = tensors.get(name)?;
     let dimensions = tensor.shape.iter().skip(1).product();
     rows(tensor, entries, &[dimensions])
-}
-
-/// Splits a tensor into one slice per entry, after checking that each has `sides`.
-fn rows<'a>(
-    tensor: Tensor<'a>,
-    entries: usize,
-    sides: &[usize],
-) -> Result<Vec<&'a [f32]>, BackendError> {
-    let length: usize = sides.iter().product();
-    let fits = tensor.shape.first() == Some(&entries) && tensor.values.len() == entries * length;
-    if !fits || length == 0 {
-        let Tensor { shape, .. } = tensor;
-        return Err(BackendError(format!(
-            "an output is of shape {shape:?} where model.yaml and labels want {entries} x {sides:?}"
-        )));
-    }
-    Ok(tensor.values.chunks_exact(length).collect())
 }

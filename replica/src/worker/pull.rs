@@ -103,10 +103,7 @@ impl Worker {
             return;
         };
         let loader = self.spec.loader.clone();
-        self.loads.spawn(async move {
-            let wanted = move || !job.has_departed();
-            (id, loader.load(&frame, &geometry, wanted).await)
-        });
+        self.loads.spawn(async move { (id, loader.load(&frame, &geometry, job).await) });
     }
 
     fn loaded(&mut self, id: EntryId, result: Result<Option<Loaded>, ServeError>) {

@@ -95,6 +95,7 @@ fn loader() -> FrameLoader {
         object_bytes: 1,
         image: ImageLimits { width: 1, height: 1, pixels: 1 },
         frame_bytes: 1,
+        concurrent_fetches: 1,
         concurrent_loads: 1,
     })
 }

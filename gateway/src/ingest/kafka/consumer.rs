@@ -212,6 +212,7 @@ impl ConsumerThread {
             deadline: freshness.deadline(),
         });
         self.metrics.records.increment(1);
+        self.metrics.board.cameras.frame(&taken.record.camera_id, now.0);
         match (bad, freshness) {
             (Some(error), _) => self.refuse_bad(&taken, &models, &error),
             (None, Freshness::TooOld) => {

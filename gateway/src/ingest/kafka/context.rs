@@ -7,10 +7,8 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use super::{
-    group::Group,
-    logging::{self, Logging},
-};
+use super::group::Group;
+use crate::kafka::{self, Logging};
 
 /// What librdkafka calls back: all from within the consumer's poll and its drop, so on the
 /// consumer's thread. The lock is there because a context is shared by its type; it is never held
@@ -33,7 +31,7 @@ impl GroupContext {
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        logging::log(level, facility, line);
+        kafka::log(level, facility, line);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {

@@ -8,8 +8,8 @@ use rdkafka::{
     producer::{FutureProducer, FutureRecord},
 };
 
-use super::{logging::Logging, settings};
-use crate::ingest::entry::Entry;
+use super::settings;
+use crate::{ingest::entry::Entry, kafka::Logging};
 
 /// Writes entries that cannot be served to the dead-letter topic: the record as it was, with
 /// headers that say where it came from, for which model it failed and why.

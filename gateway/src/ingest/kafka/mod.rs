@@ -6,7 +6,6 @@ mod context;
 mod dead_letters;
 mod group;
 mod ingest;
-mod logging;
 mod message;
 mod settings;
 mod statistics;

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use rdkafka::ClientConfig;
 
-use crate::policy::{Ingest, Start};
+use crate::{
+    kafka::{self, common, milliseconds},
+    policy::{Ingest, Start},
+};
 
 /// How often librdkafka reports the ends of the partitions.
 pub(super) const STATISTICS_INTERVAL: Duration = Duration::from_millis(500);
@@ -42,25 +45,11 @@ pub(super) fn consumer(ingest: &Ingest) -> ClientConfig {
 
 /// The settings of the producer of dead letters: none lost, none twice.
 pub(super) fn producer(brokers: &str) -> ClientConfig {
-    let mut config = common(brokers);
+    let mut config = kafka::producer(brokers);
     config
-        .set("enable.idempotence", "true")
-        .set("acks", "all")
         .set("linger.ms", "5")
         .set("message.max.bytes", MAX_DEAD_LETTER_BYTES)
         .set("message.timeout.ms", milliseconds(DEAD_LETTER_TIMEOUT));
-    config
-}
-
-fn common(brokers: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", brokers)
-        .set("client.id", "framegate")
-        .set("socket.keepalive.enable", "true")
-        // The default of 10 s would keep a consumer away for that long after a broker's restart.
-        .set("reconnect.backoff.max.ms", "2000")
-        .set_log_level(RDKafkaLogLevel::Warning);
     config
 }
 
@@ -80,8 +69,4 @@ fn heartbeat(session: Duration) -> Duration {
 /// Our thread never stays away from its poll for long; librdkafka wants at least the session.
 fn poll_interval(session: Duration) -> Duration {
     session.max(Duration::from_secs(300))
-}
-
-fn milliseconds(duration: Duration) -> String {
-    duration.as_millis().max(1).to_string()
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use framegate_proto::ErrorCode;
-use framegate_replica::Timings;
+use framegate_replica::{Datatype, Timings};
 use serde_json::{Value, json};
 
 use super::*;
@@ -31,6 +31,7 @@ fn a_detection_has_every_field_of_the_design() {
         index: 0,
         score: 0.5,
         bounds: Bounds { x_min: 1.0, y_min: 2.0, x_max: 3.5, y_max: 4.0 },
+        landmarks: Vec::new(),
     };
     let found = record("detector", &served(ModelOutput::Detections(vec![detection])));
     let bounds = json!({"x_min": 1.0, "y_min": 2.0, "x_max": 3.5, "y_max": 4.0});
@@ -59,6 +60,43 @@ fn a_classifier_may_carry_its_embedding() {
     assert_eq!(found["embedding"], json!([0.5, -1.0]));
     let alone = record("embedder", &served(ModelOutput::Embedding(vec![0.5])));
     assert_eq!((alone.get("classes"), &alone["embedding"]), (None, &json!([0.5])));
+}
+
+#[test]
+fn landmarks_are_points_of_the_frame() {
+    let face = Detection {
+        label: "face".into(),
+        index: 0,
+        score: 0.5,
+        bounds: Bounds { x_min: 1.0, y_min: 2.0, x_max: 3.5, y_max: 4.0 },
+        landmarks: vec![Point { x: 1.5, y: 2.5 }, Point { x: 2.0, y: 2.5 }],
+    };
+    let found = record("faces", &served(ModelOutput::Detections(vec![face])));
+    let points = json!([{"x": 1.5, "y": 2.5}, {"x": 2.0, "y": 2.5}]);
+    assert_eq!(found["detections"][0]["landmarks"], points);
+}
+
+#[test]
+fn tensors_are_numbers_in_row_major_order() {
+    let values = [0.5_f32, -1.0, f32::NAN, 0.25];
+    let floats = OutputTensor {
+        name: "heatmap".into(),
+        datatype: Datatype::Fp32,
+        shape: vec![1, 2, 2],
+        contents: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    };
+    let flags = OutputTensor {
+        name: "flags".into(),
+        datatype: Datatype::Bool,
+        shape: vec![2],
+        contents: vec![1, 0].into(),
+    };
+    let found = record("raw", &served(ModelOutput::Tensors(vec![floats, flags])));
+    let expected = json!([
+        {"name": "heatmap", "datatype": "FP32", "shape": [1, 2, 2], "data": [0.5, -1.0, null, 0.25]},
+        {"name": "flags", "datatype": "BOOL", "shape": [2], "data": [true, false]},
+    ]);
+    assert_eq!(found["tensors"], expected);
 }
 
 #[test]

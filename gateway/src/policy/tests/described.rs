@@ -8,6 +8,9 @@ use crate::policy::{Policy, schema};
 /// The least policy in which every key can be written: where no default holds, something stands.
 fn least() -> Value {
     json!({
+        "buckets": [{
+            "name": "b", "url": "s3://cams", "region": "r", "credentials": { "file": "c" }
+        }],
         "models": {
             "m": { "artifact": "a" },
             "s": { "backend": "simulated", "simulated": { "base": "5ms", "per_item": "1ms" } },
@@ -16,7 +19,10 @@ fn least() -> Value {
             "kafka": { "brokers": "k:9", "topics": "t", "group": "g" },
             "dead_letter": { "topic": "d" },
         }],
-        "sinks": [{ "jsonl": { "path": "p" } }],
+        "sinks": [
+            { "jsonl": { "path": "p" } },
+            { "kafka": { "brokers": "k:9", "topic": "r" } },
+        ],
     })
 }
 
@@ -39,7 +45,8 @@ fn fields_with_defaults(mut fields: Map<String, Value>, schema: &Value) -> Map<S
     let tagged = schema["oneOf"].as_array().into_iter().flatten();
     let properties = tagged.chain([schema]).filter_map(|schema| schema["properties"].as_object());
     for (key, schema) in properties.flatten() {
-        let mapping = schema["properties"].is_object() && schema["required"].is_null();
+        let holds_defaults = schema["required"].is_null() && schema["x-default"].is_null();
+        let mapping = schema["properties"].is_object() && holds_defaults;
         let default = schema.get("default").cloned().or_else(|| mapping.then(|| json!({})));
         if let Some(default) = default {
             fields.entry(key).or_insert(default);

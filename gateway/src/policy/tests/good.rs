@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::parse_text;
 use crate::policy::{
-    Backend, Bucket, Limits, Policy, RecordMap, Retries, Selector, Server, Sink, Start, Target,
-    load,
+    Backend, Bucket, Fsync, JsonlSink, Limits, Place, Policy, RecordMap, Retries, Selector, Server,
+    Sink, Start, Target, load,
 };
 
 fn ms(milliseconds: u64) -> Duration {
@@ -47,6 +47,7 @@ fn the_least_policy_has_the_documented_defaults() {
             image_height: 16_384,
             image_pixels: 64_000_000,
             message_bytes: 20 << 20,
+            concurrent_fetches: 64,
             replica_threads: threads,
         }
     );
@@ -113,7 +114,10 @@ fn what_is_written_runs() {
     )
     .unwrap();
     assert!(!policy.server.grpc.ip().is_loopback());
-    let bucket = |name: &str, root| Bucket { name: name.to_owned(), root: PathBuf::from(root) };
+    let bucket = |name: &str, root| Bucket {
+        name: name.to_owned(),
+        place: Place::Folder(PathBuf::from(root)),
+    };
     assert_eq!(policy.buckets, [bucket("a", "/var/frames"), bucket("b", "/etc/b")]);
     let model = &policy.models[0];
     assert_eq!(model.backend, Backend::Simulated { base: ms(5), per_item: ms(0), fetch: true });
@@ -122,11 +126,13 @@ fn what_is_written_runs() {
         (model.autoscaling.initial_replicas, model.autoscaling.target),
         (0, Target::DrainTime(ms(200)))
     );
-    let [Sink::Jsonl { path, drops }] = &policy.sinks[..] else { panic!("one sink") };
-    assert_eq!(
-        (&**path, drops.as_deref()),
-        (Path::new("/r.jsonl"), Some(Path::new("/etc/framegate/d.jsonl")))
-    );
+    let jsonl = JsonlSink {
+        path: "/r.jsonl".into(),
+        drops: Some("/etc/framegate/d.jsonl".into()),
+        rotate: None,
+        fsync: Fsync::Never,
+    };
+    assert_eq!(policy.sinks, [Sink::Jsonl(jsonl)]);
     let ingest = &policy.ingest[0];
     assert_eq!(
         (&ingest.record.uri, &ingest.record.camera_id),
@@ -182,7 +188,10 @@ fn the_demo_policy_resolves() {
         (grpc, http, graceful_shutdown_timeout),
         (loopback(9000), loopback(9001), ms(10_000))
     );
-    assert_eq!(policy.buckets, [Bucket { name: "frames".into(), root: root.join(".demo/bucket") }]);
+    assert_eq!(
+        policy.buckets,
+        [Bucket { name: "frames".into(), place: Place::Folder(root.join(".demo/bucket")) }]
+    );
     let replicas = |max| (1, 1, max, Target::OngoingRequests(4.0), ms(500), ms(0), ms(2000));
     let models = [("detector", "nanodet", 3), ("classifier", "efficientnet-lite0", 2)];
     for (model, (name, artifact, max)) in policy.models.iter().zip(models) {
@@ -214,9 +223,11 @@ fn the_demo_policy_resolves() {
         (ingest.max_frame_age, ingest.dead_letter.as_deref()),
         (Some(ms(2000)), Some("framegate-dead"))
     );
-    let jsonl = Sink::Jsonl {
+    let jsonl = JsonlSink {
         path: root.join(".demo/results.jsonl"),
         drops: Some(root.join(".demo/drops.jsonl")),
+        rotate: None,
+        fsync: Fsync::Never,
     };
-    assert_eq!(policy.sinks, [jsonl]);
+    assert_eq!(policy.sinks, [Sink::Jsonl(jsonl)]);
 }

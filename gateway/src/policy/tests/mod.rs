@@ -7,6 +7,8 @@ mod refused_models;
 mod refused_sections;
 mod refused_yaml;
 mod robust;
+mod s3;
+mod sinks;
 
 use std::path::Path;
 

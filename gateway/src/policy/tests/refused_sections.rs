@@ -105,8 +105,8 @@ fn buckets() {
         MODEL,
         &[
             (
-                "buckets: [{ name: a, url: ▸\"s3://cams\" }]",
-                "buckets[0].url: a file URL, such as file:///var/frames",
+                "buckets: [{ name: a, url: ▸\"gs://cams\" }]",
+                "buckets[0].url: a URL, such as s3://cams, file:///var/frames",
             ),
             (
                 "buckets: [{ name: a, url: ▸\"file://host/a\" }]",

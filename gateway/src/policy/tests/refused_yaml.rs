@@ -29,8 +29,8 @@ fn unknown_keys_are_refused_with_the_nearest() {
             "models.m.autoscaling: unknown key `min`; write one of",
         ),
         (
-            "buckets:\n- { name: a, url: b, ▸region: c }",
-            "buckets[0]: unknown key `region`; write one of `name`, `url`",
+            "buckets:\n- { name: a, url: b, ▸owner: c }",
+            "buckets[0]: unknown key `owner`; write one of `name`, `url`, `endpoint`",
         ),
         ("buckets:\n- ▸nam: a", "buckets[0]: unknown key `nam`; did you mean `name`?"),
         (
@@ -80,8 +80,8 @@ fn what_this_build_does_not_have_is_refused() {
             "ingest[0].start: `erliest` is not accepted; did you mean `earliest`?",
         ),
         (
-            "sinks:\n  - ▸kafka: { topic: t }",
-            "sinks[0]: `kafka` is not accepted; write one of `jsonl`",
+            "sinks:\n  - ▸postgres: { table: t }",
+            "sinks[0]: `postgres` is not accepted; write one of `jsonl`, `kafka`",
         ),
     ]);
 }

@@ -22,6 +22,7 @@ fn run(policy: Autoscaling, demand: &[(u64, f64)]) -> Vec<(u32, Bound)> {
         let decision = scaler.decide(Inputs {
             now: start + Duration::from_millis(millis),
             ongoing,
+            shed: 0.0,
             waiting: 0.0,
             cost: Some(Duration::from_millis(50)),
             machine_limit: 8,
@@ -116,6 +117,7 @@ fn no_demand_scales_to_zero_and_any_demand_back() {
 fn records_that_wait_upstream_count() {
     let now = Instant::now();
     let mut scaler = Scaler::new(policy(), now);
-    let inputs = Inputs { now, ongoing: 4.0, waiting: 8.0, cost: None, machine_limit: 8 };
+    let inputs =
+        Inputs { now, ongoing: 4.0, shed: 0.0, waiting: 8.0, cost: None, machine_limit: 8 };
     assert_eq!(scaler.decide(inputs).desired, 3);
 }

@@ -28,13 +28,8 @@ pub(in crate::frame) fn header(bytes: &[u8]) -> Option<Header> {
     let first_scan = segments.find(|(marker, _)| *marker == START_OF_SCAN);
     let scanned = first_scan.and_then(|(_, scan)| scan.first());
     let in_one_scan = scanned == Some(&components) && !PROGRESSIVE.contains(&marker);
-    let coefficient_bytes = if in_one_scan { 0 } else { coefficients(width, height, components) };
-    Some(Header {
-        format: Format::Jpeg,
-        width: width.into(),
-        height: height.into(),
-        coefficient_bytes,
-    })
+    let working_bytes = if in_one_scan { 0 } else { coefficients(width, height, components) };
+    Some(Header { format: Format::Jpeg, width: width.into(), height: height.into(), working_bytes })
 }
 
 /// Decodes to RGB8. Any warning of the decoder is an error: a damaged frame gives no result.

@@ -7,7 +7,7 @@ use tokio::{
     task,
 };
 
-use super::{Counts, Frame, FrameState, LoadTimings, Loaded, Shared};
+use super::{Counts, Fetched, Frame, FrameState, LoadTimings, Loaded, Shared, Wanted};
 use crate::frame::{
     budget::{Permit, Pinned},
     decode::{Pixels, decode},
@@ -21,7 +21,7 @@ pub(super) struct Load<W> {
     shared: Arc<Shared>,
     frame: Arc<Frame>,
     geometry: InputGeometry,
-    wanted: W,
+    entry: W,
     timings: LoadTimings,
     _slot: OwnedSemaphorePermit,
 }
@@ -39,26 +39,33 @@ pub(super) enum Progress<W> {
     Done(Option<Loaded>),
     /// To the permit, which cannot be had at once.
     NeedsPermit(Load<W>, Turn, Encoded),
+    /// Nowhere: the object is behind a network and nobody has fetched it.
+    NeedsFetch(W, Turn),
 }
 
 /// The right to look after a frame's state.
 pub(super) type Turn = OwnedMutexGuard<FrameState>;
 
-impl<W: Fn() -> bool> Load<W> {
+impl<W: Wanted> Load<W> {
     pub(super) fn new(
         shared: &Arc<Shared>,
         frame: &Arc<Frame>,
         geometry: InputGeometry,
-        wanted: W,
+        entry: W,
         slot: OwnedSemaphorePermit,
     ) -> Self {
         let (shared, frame) = (Arc::clone(shared), Arc::clone(frame));
         let timings = LoadTimings::default();
-        Self { shared, frame, geometry, wanted, timings, _slot: slot }
+        Self { shared, frame, geometry, entry, timings, _slot: slot }
     }
 
     /// Everything, if the pixels are cached or a permit is free; else up to the permit.
-    pub(super) fn begin(mut self, mut turn: Turn) -> Result<Progress<W>, ServeError> {
+    /// An object behind a network must have been fetched, unless its pixels are cached.
+    pub(super) fn begin(
+        mut self,
+        mut turn: Turn,
+        fetched: Option<Fetched>,
+    ) -> Result<Progress<W>, ServeError> {
         match &*turn {
             FrameState::Failed(error) => return Err(error.clone()),
             FrameState::Decoded(kept) => {
@@ -70,25 +77,37 @@ impl<W: Fn() -> bool> Load<W> {
             }
             FrameState::Untouched => {}
         }
-        if !(self.wanted)() {
+        if fetched.is_none() && !self.entry.is_wanted() {
             Counts::add(&self.shared.counts.departed_before_fetch);
             return Ok(Progress::Done(None));
         }
-        let encoded = self.fetch().map_err(|error| turn.remember(error))?;
+        let Some(bytes) = self.take(fetched) else {
+            return Ok(Progress::NeedsFetch(self.entry, turn));
+        };
+        let encoded = bytes.and_then(|bytes| self.probe(bytes));
+        let encoded = encoded.map_err(|error| turn.remember(error))?;
         match self.shared.budget.try_claim(encoded.decoding_bytes()) {
             Some(permit) => self.decode(turn, encoded, permit).map(Progress::Done),
             None => Ok(Progress::NeedsPermit(self, turn, encoded)),
         }
     }
 
-    fn fetch(&mut self) -> Result<Encoded, ServeError> {
+    /// What was fetched, or else what can be read here.
+    fn take(&mut self, fetched: Option<Fetched>) -> Option<Result<Bytes, ServeError>> {
+        if let Some(Fetched { bytes, took, .. }) = fetched {
+            self.timings.fetch = took;
+            return Some(Ok(bytes));
+        }
         let start = Instant::now();
-        let limits = &self.shared.limits;
-        let bytes = self.frame.source.read(limits.object_bytes)?;
-        let header = probe(&bytes, &limits.image)?;
+        let read = self.frame.source.read(self.shared.limits.object_bytes);
+        self.timings.fetch = start.elapsed();
+        read
+    }
+
+    fn probe(&self, bytes: Bytes) -> Result<Encoded, ServeError> {
+        let header = probe(&bytes, &self.shared.limits.image)?;
         let size = (header.width, header.height);
         let needed = needed_scale(size, self.frame.region, &self.frame.inputs)?;
-        self.timings.fetch = start.elapsed();
         Ok(Encoded { bytes, header, scale: header.scale_for(needed) })
     }
 
@@ -99,7 +118,7 @@ impl<W: Fn() -> bool> Load<W> {
         encoded: Encoded,
         permit: Permit<Pixels>,
     ) -> Result<Option<Loaded>, ServeError> {
-        if !(self.wanted)() {
+        if !self.entry.is_wanted() {
             Counts::add(&self.shared.counts.departed_before_decode);
             return Ok(None);
         }
@@ -117,7 +136,7 @@ impl<W: Fn() -> bool> Load<W> {
     }
 
     fn prepare(mut self, pixels: Pinned<Pixels>) -> Result<Option<Loaded>, ServeError> {
-        if !(self.wanted)() {
+        if !self.entry.is_wanted() {
             Counts::add(&self.shared.counts.departed_before_prepare);
             return Ok(None);
         }

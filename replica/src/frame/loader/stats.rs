@@ -22,6 +22,8 @@ pub struct LoaderStats {
 pub struct Departed {
     /// Before the fetch: everything.
     pub before_fetch: u64,
+    /// While an object was fetched over a network: the rest of it, and what follows.
+    pub in_fetch: u64,
     /// Before the decode.
     pub before_decode: u64,
     /// Before the resize.
@@ -33,6 +35,7 @@ pub struct Departed {
 pub(super) struct Counts {
     pub(super) shared: AtomicU64,
     pub(super) departed_before_fetch: AtomicU64,
+    pub(super) departed_in_fetch: AtomicU64,
     pub(super) departed_before_decode: AtomicU64,
     pub(super) departed_before_prepare: AtomicU64,
     loads: AtomicU64,
@@ -60,6 +63,7 @@ impl Counts {
             shared: get(&self.shared),
             departed: Departed {
                 before_fetch: get(&self.departed_before_fetch),
+                in_fetch: get(&self.departed_in_fetch),
                 before_decode: get(&self.departed_before_decode),
                 before_prepare: get(&self.departed_before_prepare),
             },

@@ -95,7 +95,12 @@ fn grey_and_palette_become_rgb() {
 
 #[test]
 fn a_cut_image_is_undecodable_wherever_it_is_cut() {
-    for image in [samples::jpeg(64, 48), samples::png(64, 48), samples::progressive_jpeg(64, 48)] {
+    for image in [
+        samples::jpeg(64, 48),
+        samples::png(64, 48),
+        samples::progressive_jpeg(64, 48),
+        samples::webp(64, 48),
+    ] {
         assert!(decoded(&image, Scale::Full).is_ok());
         for length in 0..image.len() {
             let cut = decoded(&image[..length], Scale::Full);
@@ -106,7 +111,7 @@ fn a_cut_image_is_undecodable_wherever_it_is_cut() {
 
 #[test]
 fn an_image_of_another_size_than_its_header_is_undecodable() {
-    for image in [samples::jpeg(64, 48), samples::png(64, 48)] {
+    for image in [samples::jpeg(64, 48), samples::png(64, 48), samples::webp(64, 48)] {
         for height in [47, 49] {
             let header = Header { height, ..probe(&image, &LIMITS).unwrap() };
             let error = decode(&image, &header, Scale::Full).unwrap_err();

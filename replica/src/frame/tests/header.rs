@@ -13,6 +13,7 @@ fn size(bytes: &[u8]) -> Result<(u32, u32), ErrorCode> {
 fn sizes_come_from_the_header() {
     assert_eq!(size(&samples::jpeg(321, 201)), Ok((321, 201)));
     assert_eq!(size(&samples::png(17, 300)), Ok((17, 300)));
+    assert_eq!(size(&samples::webp(5, 299)), Ok((5, 299)));
 }
 
 #[test]
@@ -23,6 +24,7 @@ fn each_limit_is_kept_to_the_pixel() {
         let expected = if fits { Ok((width, height)) } else { Err(ErrorCode::ImageTooLarge) };
         assert_eq!(size(&samples::jpeg(width, height)), expected);
         assert_eq!(size(&samples::png(width, height)), expected);
+        assert_eq!(size(&samples::webp(width, height)), expected);
     }
 }
 
@@ -47,7 +49,7 @@ fn what_is_no_image_is_undecodable() {
 
 #[test]
 fn the_scale_is_the_smallest_that_suffices() {
-    let header = |format| Header { format, width: 801, height: 600, coefficient_bytes: 0 };
+    let header = |format| Header { format, width: 801, height: 600, working_bytes: 0 };
     for (needed, scale) in [
         (0.01, Scale::Eighth),
         (0.125, Scale::Eighth),
@@ -58,6 +60,7 @@ fn the_scale_is_the_smallest_that_suffices() {
     ] {
         assert_eq!(header(Format::Jpeg).scale_for(needed), scale, "{needed}");
         assert_eq!(header(Format::Png).scale_for(needed), Scale::Full);
+        assert_eq!(header(Format::WebP).scale_for(needed), Scale::Full);
     }
     assert_eq!(header(Format::Jpeg).decoded_bytes(Scale::Half), 401 * 300 * 3);
 }
@@ -66,7 +69,7 @@ fn the_scale_is_the_smallest_that_suffices() {
 fn the_coefficients_of_progressive_images_are_counted() {
     let sequential = probe(&samples::jpeg(64, 48), &LIMITS).unwrap();
     let progressive = probe(&samples::progressive_jpeg(64, 48), &LIMITS).unwrap();
-    assert_eq!(sequential.coefficient_bytes, 0);
+    assert_eq!(sequential.working_bytes, 0);
     assert!(progressive.decoding_bytes(Scale::Half) >= 2 * 3 * 64 * 48);
 }
 
@@ -74,7 +77,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes: Vec<u8>, cut in 0_usize..2000, at in 0_usize..600, byte: u8) {
         let _ = probe(&bytes, &LIMITS);
-        for mut image in [samples::jpeg(16, 16), samples::png(16, 16)] {
+        for mut image in [samples::jpeg(16, 16), samples::png(16, 16), samples::webp(16, 16)] {
             let place = at % image.len();
             image[place] = byte;
             image.truncate(cut);

@@ -1,5 +1,5 @@
 use std::{
-    fs,
+    fs, future,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -13,33 +13,67 @@ use tokio::{
 use super::*;
 use crate::frame::{bucket::Bucket, geometry::Fit, reference::Buckets, samples};
 
-const DETECTOR: InputGeometry =
+pub(super) const DETECTOR: InputGeometry =
     InputGeometry { width: 32, height: 32, fit: Fit::Letterbox { fill: [0; 3] } };
-const CLASSIFIER: InputGeometry =
+pub(super) const CLASSIFIER: InputGeometry =
     InputGeometry { width: 24, height: 24, fit: Fit::CenterCrop { short_side: 28 } };
-const BOTH: [InputGeometry; 2] = [DETECTOR, CLASSIFIER];
+pub(super) const BOTH: [InputGeometry; 2] = [DETECTOR, CLASSIFIER];
 
 /// What takes longer hangs; nothing here waits for time to pass.
-const HANG: Duration = Duration::from_secs(60);
+pub(super) const HANG: Duration = Duration::from_secs(60);
 
 /// Decoded bytes of a sample frame of 64 x 48 at the scale that both models need (full).
-const FRAME_BYTES: u64 = 64 * 48 * 3;
+pub(super) const FRAME_BYTES: u64 = 64 * 48 * 3;
 
-fn loader(frame_bytes: u64, concurrent_loads: usize) -> FrameLoader {
+pub(super) fn loader(frame_bytes: u64, concurrent_loads: usize) -> FrameLoader {
     let image = ImageLimits { width: 4000, height: 4000, pixels: 8_000_000 };
-    FrameLoader::new(LoaderLimits { object_bytes: 1 << 20, image, frame_bytes, concurrent_loads })
+    FrameLoader::new(LoaderLimits {
+        object_bytes: 1 << 20,
+        image,
+        frame_bytes,
+        concurrent_fetches: 2,
+        concurrent_loads,
+    })
 }
 
-fn inline(loader: &FrameLoader, bytes: Vec<u8>) -> Arc<Frame> {
+/// An entry that stays.
+pub(super) struct Stays;
+
+impl Wanted for Stays {
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    async fn departed(&self) {
+        future::pending().await
+    }
+}
+
+/// An entry that is gone after it was asked this often.
+struct GoneAfter(AtomicUsize);
+
+impl Wanted for GoneAfter {
+    fn is_wanted(&self) -> bool {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+        left > 0
+    }
+
+    async fn departed(&self) {
+        future::pending().await
+    }
+}
+
+pub(super) fn inline(loader: &FrameLoader, bytes: Vec<u8>) -> Arc<Frame> {
     loader.frame(Source::Inline(bytes.into()), None, BOTH.into())
 }
 
-async fn load(
+pub(super) async fn load(
     loader: &FrameLoader,
     frame: &Arc<Frame>,
     geometry: &InputGeometry,
 ) -> Result<Loaded, ErrorCode> {
-    let load = loader.load(frame, geometry, || true);
+    let load = loader.load(frame, geometry, Stays);
     let loaded = timeout(HANG, load).await.expect("a load hangs");
     Ok(loaded.map_err(|error| error.code)?.expect("somebody waits for it"))
 }
@@ -166,15 +200,14 @@ async fn what_nobody_waits_for_is_not_computed() {
     let loader = loader(8 * FRAME_BYTES, 1);
     for (asked_before, decoded) in [(0, 0), (1, 0), (2, 1)] {
         let frame = inline(&loader, samples::jpeg(64, 48));
-        let asked = AtomicUsize::new(0);
-        let wanted = move || asked.fetch_add(1, Ordering::Relaxed) < asked_before;
+        let entry = GoneAfter(AtomicUsize::new(asked_before));
         let before = loader.stats().loads;
-        assert_eq!(loader.load(&frame, &DETECTOR, wanted).await, Ok(None));
+        assert_eq!(loader.load(&frame, &DETECTOR, entry).await, Ok(None));
         assert_eq!(loader.stats().loads - before, decoded);
         // Its other model is served as ever.
         assert!(load(&loader, &frame, &CLASSIFIER).await.is_ok());
     }
-    let departed = Departed { before_fetch: 1, before_decode: 1, before_prepare: 1 };
+    let departed = Departed { before_fetch: 1, in_fetch: 0, before_decode: 1, before_prepare: 1 };
     assert_eq!(loader.stats().departed, departed);
     assert_eq!(loader.stats().shared, 1);
     assert_eq!(loader.stats().budget.pinned, 0);

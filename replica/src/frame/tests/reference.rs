@@ -1,4 +1,7 @@
-use std::path::{Component, Path};
+use std::{
+    path::{Component, Path},
+    sync::LazyLock,
+};
 
 use framegate_proto::ErrorCode::{
     MalformedReference as Malformed, ReferenceNotAllowed as NotAllowed,
@@ -6,18 +9,30 @@ use framegate_proto::ErrorCode::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::frame::s3::{S3Bucket, S3Credentials, S3Location, S3Options};
+
+/// Made once, since a client for S3 reads the system's certificates.
+static BUCKETS: LazyLock<Buckets> = LazyLock::new(buckets);
 
 fn buckets() -> Buckets {
     let bucket = |name, url| Bucket::new(name, url).unwrap();
+    let options = S3Options { credentials: S3Credentials::Anonymous, ..S3Options::default() };
+    let remote = |name, url| {
+        let location = S3Location::parse(url).unwrap();
+        let objects = S3Bucket::new(location, &options, Arc::new(|_| {})).unwrap();
+        Bucket::s3(name, objects).unwrap()
+    };
     Buckets::new(vec![
         bucket("frames", "file:///var/frames"),
         bucket("inner", "file:///var/frames/inner/"),
+        remote("cams", "s3://cams/site1"),
+        remote("all", "s3://other"),
     ])
     .unwrap()
 }
 
 fn resolve(uri: &str) -> Result<(String, String), ErrorCode> {
-    let found = buckets().resolve(uri).map_err(|error| error.code)?;
+    let found = BUCKETS.resolve(uri).map_err(|error| error.code)?;
     Ok((found.bucket().to_owned(), found.key().to_owned()))
 }
 
@@ -34,6 +49,9 @@ fn references_of_every_form_resolve() {
         ("/var/frames/innerest/a.jpg", "frames", "innerest/a.jpg"),
         ("frames:..a/b..", "frames", "..a/b.."),
         ("frames:é/🎥.png", "frames", "é/🎥.png"),
+        ("s3://cams/site1/a/b.jpg", "cams", "a/b.jpg"),
+        ("cams:a?b#c%20.jpg", "cams", "a?b#c%20.jpg"),
+        ("s3://other/a%20b.jpg", "all", "a%20b.jpg"),
     ] {
         assert_eq!(resolve(uri), Ok((bucket.to_owned(), key.to_owned())), "{uri}");
     }
@@ -76,6 +94,9 @@ fn what_is_of_no_form_is_malformed() {
         "s3://cams",
         "s3://cams/",
         "s3:///key",
+        "s3://cams/site1//a",
+        "s3://cams/site1/a%2Fb",
+        "cams:a\0",
         "://x",
         "a b:c",
         "http:/x",
@@ -105,6 +126,12 @@ fn what_lies_elsewhere_is_not_allowed() {
         "file://host/var/frames/a",
         "file://localhost/var/frames/a",
         "s3://cams/a.jpg",
+        "s3://cams/site1",
+        "s3://cams/site11/a.jpg",
+        "s3://cams/site1/../a.jpg",
+        "cams:../site2/a.jpg",
+        "S3://cams/site1/a.jpg",
+        "s3://user@cams/site1/a.jpg",
         "data:image/png",
         "Frames:a",
     ] {
@@ -125,7 +152,15 @@ fn no_bucket_denies_all() {
 }
 
 fn near_references() -> impl Strategy<Value = String> {
-    let head = prop_oneof!["/var/frames/", "file:///var/frames/", "frames:", "s3://", "\\PC{0,4}"];
+    let head = prop_oneof![
+        "/var/frames/",
+        "file:///var/frames/",
+        "frames:",
+        "s3://cams/site1/",
+        "cams:",
+        "s3://",
+        "\\PC{0,4}"
+    ];
     (head, "([a-c./:%\\\\]|%2[fF]|\\.\\.|\\PC){0,12}").prop_map(|(head, rest)| head + &rest)
 }
 

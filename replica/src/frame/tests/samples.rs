@@ -139,6 +139,24 @@ pub(crate) fn palette_png() -> Vec<u8> {
     })
 }
 
+/// A lossless WebP.
+pub(crate) fn webp(width: u32, height: u32) -> Vec<u8> {
+    lossless_webp(width, height, image_webp::ColorType::Rgb8, &rgb(width, height))
+}
+
+/// A lossless WebP with alpha, half transparent.
+pub(crate) fn webp_with_alpha(width: u32, height: u32) -> Vec<u8> {
+    let pixels = rgb(width, height);
+    let data: Vec<u8> = pixels.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], 128]).collect();
+    lossless_webp(width, height, image_webp::ColorType::Rgba8, &data)
+}
+
+fn lossless_webp(width: u32, height: u32, color: image_webp::ColorType, data: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    image_webp::WebPEncoder::new(&mut bytes).encode(data, width, height, color).unwrap();
+    bytes
+}
+
 fn encode(
     width: u32,
     height: u32,

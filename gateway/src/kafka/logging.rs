@@ -1,4 +1,4 @@
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rdkafka::{
     ClientContext,
@@ -6,16 +6,17 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-/// The context of a client whose log lines and errors go to our log, and nowhere else.
-#[derive(Default)]
-pub(super) struct Logging {
-    last: Mutex<Option<RDKafkaErrorCode>>,
+/// The context of a client whose log lines and errors go to our log, and nowhere else. Clones are
+/// of one client.
+#[derive(Clone, Default)]
+pub(crate) struct Logging {
+    last: Arc<Mutex<Option<RDKafkaErrorCode>>>,
 }
 
 impl Logging {
     /// A transient error: logged as a warning once until it changes or ends, since librdkafka
     /// repeats it with every failed try to connect.
-    pub(super) fn trouble(&self, error: &KafkaError, reason: &str) {
+    pub(crate) fn trouble(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         let mut last = self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if *last == code {
@@ -27,7 +28,7 @@ impl Logging {
     }
 
     /// The broker answers.
-    pub(super) fn recovered(&self) {
+    pub(crate) fn recovered(&self) {
         let mut last = self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(code) = last.take() {
             tracing::info!(trouble = %code, "kafka works again");
@@ -47,7 +48,7 @@ impl ClientContext for Logging {
 
 /// A log line of librdkafka. Its errors are reported through the context too, so the lines are for
 /// those who look for details.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(facility, line, "librdkafka");

@@ -1,0 +1,29 @@
+use std::time::Duration;
+
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+
+/// The settings of every client.
+pub(crate) fn common(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "framegate")
+        .set("socket.keepalive.enable", "true")
+        // The default of 10 s would keep a client away for that long after a broker's restart.
+        .set("reconnect.backoff.max.ms", "2000")
+        .set_log_level(RDKafkaLogLevel::Warning);
+    config
+}
+
+/// The settings of every producer: what it sends is acknowledged by all in-sync replicas, and what
+/// it sends again by itself is not written twice.
+pub(crate) fn producer(brokers: &str) -> ClientConfig {
+    let mut config = common(brokers);
+    config.set("enable.idempotence", "true").set("acks", "all");
+    config
+}
+
+/// A duration as librdkafka takes it; never 0, which often means something else.
+pub(crate) fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().max(1).to_string()
+}

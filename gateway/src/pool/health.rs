@@ -1,0 +1,146 @@
+//! Whether a pool serves, and what is wrong if it does not. Pure.
+
+use framegate_replica::ReplicaState;
+
+use super::replicas::ReplicaView;
+
+/// Whether a pool serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoolHealth {
+    /// A replica runs, or one starts or can be started on demand: entries have a prospect.
+    pub serving: bool,
+    /// A replica runs, or none needs to: entries need not wait for more than their turn.
+    pub ready: bool,
+    /// Why it does not serve, or serves worse than it should; empty if all is well. For operators:
+    /// it may name paths.
+    pub problem: String,
+}
+
+/// What a pool's health is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Condition<'a> {
+    /// Its replicas, leaving ones included.
+    pub(super) replicas: &'a [ReplicaView],
+    /// `min_replicas`.
+    pub(super) min_replicas: u32,
+    /// How many replicas the machine's threads allow.
+    pub(super) machine_limit: u32,
+    /// Whether the model's files could be read; without, no entry can be taken.
+    pub(super) is_known: bool,
+}
+
+impl Condition<'_> {
+    /// A replica that is starting again after it could not start is no prospect: otherwise the
+    /// health of a broken model would come and go with each try.
+    pub(super) fn judge(&self) -> PoolHealth {
+        let staying = || self.replicas.iter().filter(|replica| is_staying(replica));
+        let is_in = |state| move |replica: &ReplicaView| replica.status.state == state;
+        let running = staying().any(is_in(ReplicaState::Running));
+        let starting = |replica: &ReplicaView| {
+            is_in(ReplicaState::Starting)(replica) && replica.failure.is_none()
+        };
+        let on_demand = self.min_replicas == 0 && staying().next().is_none();
+        let serving = self.is_known && (running || on_demand || staying().any(starting));
+        let ready = serving && (running || self.min_replicas == 0);
+        PoolHealth { serving, ready, problem: self.problem(running).unwrap_or_default() }
+    }
+
+    fn problem(&self, running: bool) -> Option<String> {
+        let staying = || self.replicas.iter().filter(|replica| is_staying(replica));
+        let failures = || staying().filter_map(|replica| replica.failure.as_ref());
+        let (failed, all) = (failures().count(), staying().count());
+        if let Some(failure) = failures().last() {
+            let what = if running {
+                format!("{failed} of {all} replicas failed")
+            } else {
+                "no replica runs".to_owned()
+            };
+            return Some(format!("{what}: {failure}; tried again after a back-off"));
+        }
+        let min = self.min_replicas;
+        (self.machine_limit < min).then(|| {
+            format!("limits.replica_threads has room for {all} of {min} replicas (min_replicas)")
+        })
+    }
+}
+
+fn is_staying(replica: &ReplicaView) -> bool {
+    !matches!(replica.status.state, ReplicaState::Draining | ReplicaState::Stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use framegate_replica::ReplicaStatus;
+
+    use super::*;
+    use ReplicaState::{Draining, Failed, Running, Starting};
+
+    fn view(state: ReplicaState, failure: &str) -> ReplicaView {
+        ReplicaView {
+            id: "m-1".into(),
+            status: ReplicaStatus { state, ongoing: 0 },
+            failure: (!failure.is_empty()).then(|| failure.into()),
+        }
+    }
+
+    fn judge(min_replicas: u32, replicas: &[ReplicaView]) -> (bool, bool, String) {
+        let condition = Condition { replicas, min_replicas, machine_limit: 8, is_known: true };
+        let PoolHealth { serving, ready, problem } = condition.judge();
+        (serving, ready, problem)
+    }
+
+    #[test]
+    fn a_pool_serves_while_a_replica_runs_or_can_be_had() {
+        let well = |serving, ready| (serving, ready, String::new());
+        let table = [
+            (1, vec![view(Running, "")], well(true, true)),
+            (1, vec![view(Starting, "")], well(true, false)),
+            (1, vec![view(Draining, "")], well(false, false)),
+            (1, vec![], well(false, false)),
+            (0, vec![], well(true, true)),
+            (0, vec![view(Draining, "")], well(true, true)),
+            (0, vec![view(Starting, "")], well(true, true)),
+        ];
+        for (min, replicas, expected) in table {
+            assert_eq!(judge(min, &replicas), expected, "min {min}, {replicas:?}");
+        }
+    }
+
+    #[test]
+    fn failures_are_told() {
+        let none = "no replica runs: no file; tried again after a back-off";
+        let some = "1 of 2 replicas failed: no file; tried again after a back-off";
+        let table = [
+            (1, vec![view(Failed, "no file")], (false, false, none)),
+            (1, vec![view(Starting, "no file")], (false, false, none)),
+            (0, vec![view(Failed, "no file")], (false, false, none)),
+            (1, vec![view(Failed, "no file"), view(Starting, "")], (true, false, none)),
+            (1, vec![view(Failed, "no file"), view(Running, "")], (true, true, some)),
+            (1, vec![view(Draining, "no file"), view(Running, "")], (true, true, "")),
+        ];
+        for (min, replicas, (serving, ready, problem)) in table {
+            let expected = (serving, ready, problem.to_owned());
+            assert_eq!(judge(min, &replicas), expected, "min {min}, {replicas:?}");
+        }
+    }
+
+    #[test]
+    fn a_machine_without_room_is_told() {
+        let replicas = [view(Running, "")];
+        let condition =
+            Condition { replicas: &replicas, min_replicas: 2, machine_limit: 1, is_known: true };
+        let health = condition.judge();
+        assert!(health.serving);
+        assert_eq!(
+            health.problem,
+            "limits.replica_threads has room for 1 of 2 replicas (min_replicas)"
+        );
+    }
+
+    #[test]
+    fn a_model_that_could_not_be_read_does_not_serve() {
+        let condition =
+            Condition { replicas: &[], min_replicas: 0, machine_limit: 8, is_known: false };
+        assert!(!condition.judge().serving);
+    }
+}
