@@ -20,6 +20,8 @@ mod kafka;
 pub mod metrics;
 pub mod policy;
 pub mod pool;
+pub mod reference;
+
 pub mod server;
 pub mod sink;
 pub mod top;

@@ -107,6 +107,8 @@ error_codes! {
     /// Raise `max_replicas` if too many are lost, or allow older frames.
     FrameTooOld => "FRAME_TOO_OLD", DeadlineExceeded, "the frame is older than max_frame_age";
     /// A newer frame of the camera took its place; only records of a `latest_only` ingest meet it.
+    ///
+    /// Nothing; raise `max_replicas` if too many frames are skipped.
     Superseded => "SUPERSEDED", Aborted, "a newer frame of the camera took the place of this one";
     /// The client went away.
     ///
@@ -116,11 +118,12 @@ error_codes! {
     ///
     /// Ask another one, or the same one when it is back.
     Draining => "DRAINING", Unavailable, "the gateway is stopping; try another one";
-    /// All replicas of the model have failed and are being started again.
+    /// All replicas of the model have failed and are being started again, or its files cannot be
+    /// read.
     ///
-    /// Try again later; the log says why they failed.
+    /// Try again later; `GetPool`, `/readyz` and the log say why.
     NoReplica => "NO_REPLICA", Unavailable, "no replica of the model can be had now; try again later";
-    /// The bucket did not answer, even after retries.
+    /// The bucket's folder cannot be read, or its S3 server did not answer, even after retries.
     ///
     /// Try again later; the log says why. Records wait for it and are not lost.
     BucketUnavailable => "BUCKET_UNAVAILABLE", Unavailable,

@@ -1,10 +1,10 @@
 use std::{
-    fmt::Write,
+    fmt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use framegate::policy::{self, Backend, Model, Policy};
+use framegate::policy::{self, Autoscaling, Backend, Ingest, Limits, Model, Policy, Sink, Target};
 use framegate_replica::Artifact;
 
 use super::{REFUSED, output};
@@ -20,7 +20,7 @@ pub struct Options {
 pub fn run(options: &Options) -> ExitCode {
     match policy::load(&options.config) {
         Ok(policy) => {
-            output::line(describe(&policy).trim_end());
+            output::line(Summary(&policy).to_string().trim_end());
             ExitCode::SUCCESS
         }
         Err(problems) => {
@@ -30,45 +30,100 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn describe(policy: &Policy) -> String {
-    let mut text = format!("valid: grpc={} http={}\n", policy.server.grpc, policy.server.http);
-    for bucket in &policy.buckets {
-        line(&mut text, format_args!("bucket {}: {}", bucket.name, bucket.place));
+/// What a policy would run, a line for each part, with all paths resolved.
+struct Summary<'a>(&'a Policy);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Policy { server, limits, buckets, models, ingest, sinks } = self.0;
+        writeln!(f, "valid: grpc={} http={}", server.grpc, server.http)?;
+        write_limits(f, limits)?;
+        for bucket in buckets {
+            writeln!(f, "bucket {}: {}", bucket.name, bucket.place)?;
+        }
+        if buckets.is_empty() {
+            writeln!(f, "no bucket: every reference is denied; frames come as data only")?;
+        }
+        models.iter().try_for_each(|model| write_model(f, model))?;
+        ingest.iter().try_for_each(|ingest| write_ingest(f, ingest))?;
+        sinks.iter().try_for_each(|sink| write_sink(f, sink))
     }
-    for model in &policy.models {
-        line(&mut text, format_args!("model {}: {}", model.name, describe_model(model)));
-    }
-    for ingest in &policy.ingest {
-        let (topics, models) = (ingest.topics.join(", "), ingest.models.join(", "));
-        line(&mut text, format_args!("ingest {topics} of {}: {models}", ingest.brokers));
-    }
-    for sink in &policy.sinks {
-        line(&mut text, format_args!("sink {}", describe_sink(sink)));
-    }
-    text
 }
 
-fn describe_model(model: &Model) -> String {
-    let backend = match &model.backend {
-        Backend::Onnx { artifact } => {
-            format!("onnx {}{}", artifact.display(), unreadable(artifact))
-        }
-        Backend::Simulated { base, per_item, .. } => {
-            format!("simulated, {base:?} + {per_item:?} per entry")
-        }
-    };
-    let scaling = &model.autoscaling;
-    format!(
-        "{backend}; replicas {} to {}; batches of at most {} after at most {:?}",
-        scaling.min_replicas, scaling.max_replicas, model.max_batch_size, model.batch_wait_timeout
+fn write_limits(f: &mut fmt::Formatter, limits: &Limits) -> fmt::Result {
+    writeln!(
+        f,
+        "limits: {} replica threads, {} MiB of decoded frames",
+        limits.replica_threads,
+        limits.frame_bytes >> 20
     )
 }
 
-fn describe_sink(sink: &policy::Sink) -> String {
-    match sink {
-        policy::Sink::Jsonl(jsonl) => format!("jsonl: {}", jsonl.path.display()),
-        policy::Sink::Kafka(kafka) => format!("kafka: {} of {}", kafka.topic, kafka.brokers),
+fn write_model(f: &mut fmt::Formatter, model: &Model) -> fmt::Result {
+    match &model.backend {
+        Backend::Onnx { artifact } => {
+            let threads = model.num_threads;
+            writeln!(
+                f,
+                "model {}: onnx {}{}, num_threads {threads}",
+                model.name,
+                artifact.display(),
+                unreadable(artifact)
+            )?;
+        }
+        Backend::Simulated { base, per_item, fetch } => {
+            let frames = if *fetch { "fetched" } else { "not fetched" };
+            writeln!(
+                f,
+                "model {}: simulated, {base:?} + {per_item:?} per entry, frames {frames}",
+                model.name
+            )?;
+        }
     }
+    writeln!(
+        f,
+        "  batches of at most {} after at most {:?}; at most {} queued, {} of them from ingest",
+        model.max_batch_size,
+        model.batch_wait_timeout,
+        model.max_queued_requests,
+        model.max_queued_ingest
+    )?;
+    write_scaling(f, &model.autoscaling)
+}
+
+fn write_scaling(f: &mut fmt::Formatter, scaling: &Autoscaling) -> fmt::Result {
+    let Autoscaling { min_replicas, initial_replicas, max_replicas, target, .. } = scaling;
+    write!(f, "  replicas {min_replicas} to {max_replicas}, {initial_replicas} at first; ")?;
+    match target {
+        Target::OngoingRequests(requests) => {
+            writeln!(f, "one for each {requests} ongoing requests")
+        }
+        Target::DrainTime(time) => writeln!(f, "each for as much as it finishes in {time:?}"),
+    }
+}
+
+fn write_ingest(f: &mut fmt::Formatter, ingest: &Ingest) -> fmt::Result {
+    let (topics, models) = (ingest.topics.join(", "), ingest.models.join(", "));
+    writeln!(f, "ingest {topics} of {} as {}: {models}", ingest.brokers, ingest.group)?;
+    match &ingest.dead_letter {
+        Some(topic) => writeln!(f, "  failures go to the topic {topic}"),
+        None => writeln!(f, "  failures go to the sinks"),
+    }
+}
+
+fn write_sink(f: &mut fmt::Formatter, sink: &Sink) -> fmt::Result {
+    let drops = |topic: &dyn fmt::Display| format!(", drops in {topic}");
+    let (shown, drops) = match sink {
+        Sink::Jsonl(jsonl) => (
+            format!("jsonl: {}", jsonl.path.display()),
+            jsonl.drops.as_ref().map(|path| drops(&path.display())),
+        ),
+        Sink::Kafka(kafka) => (
+            format!("kafka: {} of {}", kafka.topic, kafka.brokers),
+            kafka.drops.as_ref().map(|topic| drops(topic)),
+        ),
+    };
+    writeln!(f, "sink {shown}{}", drops.unwrap_or_default())
 }
 
 /// What keeps an artifact from being read here. The policy is valid all the same: the gateway serves
@@ -78,9 +133,4 @@ fn unreadable(artifact: &Path) -> String {
         Ok(_) => String::new(),
         Err(error) => format!(" (cannot be served here: {error})"),
     }
-}
-
-fn line(text: &mut String, content: std::fmt::Arguments) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{content}");
 }

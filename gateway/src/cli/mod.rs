@@ -4,7 +4,9 @@ mod allocator;
 mod camera;
 mod check;
 mod demo;
+mod docs;
 mod output;
+mod schema;
 mod serve;
 mod signals;
 mod top;
@@ -42,12 +44,17 @@ enum Command {
     Serve(serve::Options),
     /// Validate a policy and say what it would run.
     Check(check::Options),
+    /// Print the JSON Schema of a policy, or its reference.
+    Schema(schema::Options),
     /// Play videos or folders of frames into a bucket and Kafka topics.
     Camera(framegate::camera::Options),
     /// Run everything on this machine, with an embedded broker and cameras.
     Demo(framegate::demo::Options),
     /// Show a running gateway's pools, cameras and latest results.
     Top(framegate::top::Options),
+    /// Write the generated pages of Framegate's own repository (`make docs`).
+    #[command(hide = true)]
+    Docs(docs::Options),
 }
 
 /// Exit code for a policy, or a command line, that was refused.
@@ -75,9 +82,11 @@ pub fn run() -> ExitCode {
         match cli.command {
             Command::Serve(options) => serve::run(options).await,
             Command::Check(options) => check::run(&options),
+            Command::Schema(options) => schema::run(&options),
             Command::Camera(options) => camera::run(options).await,
             Command::Demo(options) => demo::run(options).await,
             Command::Top(options) => top::run(options).await,
+            Command::Docs(options) => docs::run(&options),
         }
     });
     // What still blocks, such as a batch that was abandoned, shall not hold the process.

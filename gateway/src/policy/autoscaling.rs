@@ -3,11 +3,26 @@
 use std::time::Duration;
 
 use super::checks::Checks;
-use super::raw::{RawAutoscaling, Text};
+use super::key::Key;
+use super::raw::RawAutoscaling;
 use super::units::{DECIMAL, DURATION, whole};
 
 const MS: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) const MIN_REPLICAS: Key<u32> = Key::new(whole(), 0, 1000).or(1);
+pub(super) const INITIAL_REPLICAS: Key<u32> = Key::new(whole(), 0, 1000).or_words("`min_replicas`");
+pub(super) const MAX_REPLICAS: Key<u32> = Key::new(whole(), 1, 1000).or(10);
+pub(super) const TARGET_ONGOING_REQUESTS: Key<f64> = Key::new(DECIMAL, 0.1, 100_000.0).or(16.0);
+pub(super) const TARGET_DRAIN_TIME: Key<Duration> = Key::new(DURATION, MS, HOUR);
+pub(super) const LOOK_BACK: Key<Duration> =
+    Key::new(DURATION, MS, Duration::from_secs(600)).or(Duration::from_millis(200));
+pub(super) const UPSCALE_DELAY: Key<Duration> =
+    Key::new(DURATION, Duration::ZERO, HOUR).or(Duration::ZERO);
+pub(super) const DOWNSCALE_DELAY: Key<Duration> =
+    Key::new(DURATION, Duration::ZERO, DAY).or(MINUTE);
 
 /// How many replicas a model has: `min_replicas ≤ initial_replicas ≤ max_replicas`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,21 +54,17 @@ pub enum Target {
 
 impl Autoscaling {
     pub(super) fn resolve(raw: &RawAutoscaling, checks: &mut Checks) -> Self {
-        let min_replicas = checks.value(&raw.min_replicas, &whole(), 1, 0..=1000);
+        let min_replicas = checks.value(&raw.min_replicas, MIN_REPLICAS);
+        let initial = raw.initial_replicas.as_ref();
         let autoscaling = Self {
             min_replicas,
-            initial_replicas: checks.value(&raw.initial_replicas, &whole(), min_replicas, 0..=1000),
-            max_replicas: checks.value(&raw.max_replicas, &whole(), 10, 1..=1000),
+            initial_replicas: initial
+                .map_or(min_replicas, |text| checks.required(text, INITIAL_REPLICAS)),
+            max_replicas: checks.value(&raw.max_replicas, MAX_REPLICAS),
             target: Target::resolve(raw, checks),
-            look_back: time(&raw.look_back, 200 * MS, MS, HOUR / 6, checks),
-            upscale_delay: time(&raw.upscale_delay, Duration::ZERO, Duration::ZERO, HOUR, checks),
-            downscale_delay: time(
-                &raw.downscale_delay,
-                HOUR / 60,
-                Duration::ZERO,
-                24 * HOUR,
-                checks,
-            ),
+            look_back: checks.value(&raw.look_back, LOOK_BACK),
+            upscale_delay: checks.value(&raw.upscale_delay, UPSCALE_DELAY),
+            downscale_delay: checks.value(&raw.downscale_delay, DOWNSCALE_DELAY),
         };
         autoscaling.check_order(raw, checks);
         autoscaling
@@ -81,27 +92,13 @@ impl Autoscaling {
 impl Target {
     fn resolve(raw: &RawAutoscaling, checks: &mut Checks) -> Self {
         let Some(drain_time) = &raw.target_drain_time else {
-            return Self::OngoingRequests(checks.value(
-                &raw.target_ongoing_requests,
-                &DECIMAL,
-                16.0,
-                0.1..=100_000.0,
-            ));
+            let requests = checks.value(&raw.target_ongoing_requests, TARGET_ONGOING_REQUESTS);
+            return Self::OngoingRequests(requests);
         };
         if raw.target_ongoing_requests.is_some() {
             checks
                 .wrong(drain_time, "goes instead of target_ongoing_requests; keep one of the two");
         }
-        Self::DrainTime(checks.required(drain_time, &DURATION, MS, MS..=HOUR))
+        Self::DrainTime(checks.required(drain_time, TARGET_DRAIN_TIME))
     }
-}
-
-fn time(
-    written: &Option<Text>,
-    default: Duration,
-    least: Duration,
-    most: Duration,
-    checks: &mut Checks,
-) -> Duration {
-    checks.value(written, &DURATION, default, least..=most)
 }

@@ -7,12 +7,15 @@ use framegate_replica::frame::{S3Location, S3Options};
 
 use super::checks::{Checks, is_name, name_reason};
 use super::errors::quote;
+use super::key::TextKey;
 use super::paths::Base;
 use super::raw::{RawBucket, Text};
 use super::s3;
 
 /// Names that would make `NAME:key` look like a URL.
 const SCHEMES: [&str; 5] = ["file", "http", "https", "s3", "data"];
+
+pub(super) const URL: TextKey = TextKey::new("URL").like("^(file:|s3://)");
 
 /// A place that frames are read from.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,16 +1,17 @@
 //! Collects what is wrong while a policy is resolved. A wrong value is reported and its default taken in its place, so
 //! that the rest is checked too; nobody ever sees that default, since a policy with a finding is refused whole.
 
-use std::ops::RangeInclusive;
-
 use serde_saphyr::Spanned;
 
 use super::errors::{Finding, Position, Subject, quote};
+use super::key::{Key, TextKey};
 use super::raw::Text;
-use super::units::Kind;
 
 /// The longest name of a model or bucket, in characters.
 const LONGEST_NAME: usize = 63;
+
+/// The same as `is_name`, as a regular expression.
+pub(super) const NAME: TextKey = TextKey::new("name").like("^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$");
 
 #[derive(Default)]
 pub(super) struct Checks {
@@ -50,40 +51,26 @@ impl Checks {
         !values.iter().flatten().any(|value| wrong(value))
     }
 
-    /// The value that was written, or else `default`; a finding when it cannot be read or is out of `range`.
-    pub(super) fn value<N: Copy + PartialOrd>(
-        &mut self,
-        written: &Option<Text>,
-        kind: &Kind<N>,
-        default: N,
-        range: RangeInclusive<N>,
-    ) -> N {
-        written.as_ref().map_or(default, |text| self.required(text, kind, default, range))
+    /// The value that was written, or else the key's default; a finding when it cannot be read or is out of range.
+    pub(super) fn value<N: Copy + PartialOrd>(&mut self, written: &Option<Text>, key: Key<N>) -> N {
+        match written {
+            Some(text) => self.required(text, key),
+            None => key.default.unwrap_or(key.least),
+        }
     }
 
-    /// The value in `text`; a finding, and `fallback`, when it cannot be read or is out of `range`.
-    pub(super) fn required<N: Copy + PartialOrd>(
-        &mut self,
-        text: &Text,
-        kind: &Kind<N>,
-        fallback: N,
-        range: RangeInclusive<N>,
-    ) -> N {
+    /// The value in `text`; a finding, and the default or else the least, when it cannot be read or is out of range.
+    pub(super) fn required<N: Copy + PartialOrd>(&mut self, text: &Text, key: Key<N>) -> N {
+        let Key { kind, least, most, .. } = key;
         let read = (kind.parse)(&text.value);
-        if let Some(value) = read.filter(|value| range.contains(value)) {
+        if let Some(value) = read.filter(|value| (least..=most).contains(value)) {
             return value;
         }
-        let bounds = || {
-            format!(
-                "{} from {} to {}",
-                kind.noun,
-                (kind.show)(*range.start()),
-                (kind.show)(*range.end())
-            )
-        };
+        let bounds =
+            || format!("{} from {} to {}", kind.noun, (kind.show)(least), (kind.show)(most));
         let wanted = kind.form.filter(|_| read.is_none()).map_or_else(bounds, str::to_owned);
         self.wrong(text, format!("{wanted}; got {}", quote(&text.value)));
-        fallback
+        key.default.unwrap_or(least)
     }
 
     /// The text, where something must be written on one line of at most `longest` bytes.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::Policy;
-use super::checks::Checks;
+use super::checks::{Checks, is_name};
 use super::errors::quote;
 use super::model::{Backend, Model};
-use super::raw::{Entries, RawModel, RawPolicy, Text};
+use super::nearest::instead;
+use super::raw::{Entries, RawIngest, RawLimits, RawModel, RawPolicy, Text};
 use super::sink;
 use super::topics::{covers, share_a_broker};
 use super::units::show_duration;
@@ -17,6 +18,10 @@ pub(super) fn check(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
     check_loops(raw, policy, checks);
     check_waits(raw, policy, checks);
     check_threads(raw, policy, checks);
+    check_batches(raw, policy, checks);
+    check_objects(raw, policy, checks);
+    check_prefixes(raw, policy, checks);
+    check_members(raw, checks);
 }
 
 fn check_sinks(raw: &RawPolicy, checks: &mut Checks) {
@@ -129,6 +134,65 @@ fn threads_reason(total: usize, limit: usize) -> String {
         "num_threads × min_replicas of the onnx models up to this one come to {total} threads, but \
          limits.replica_threads is {limit}; lower those or raise that"
     )
+}
+
+/// A batch that is larger than the queue would never be full. Defaults give way to what is written.
+fn check_batches(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
+    for ((_, raw), model) in models(raw, policy) {
+        let (batch, queued) = (&raw.max_batch_size, &raw.max_queued_requests);
+        if let (Some(batch), Some(queued)) = (batch, queued)
+            && model.max_batch_size > model.max_queued_requests
+        {
+            let reason = format!(
+                "may be at most max_queued_requests ({}); lower it or raise that",
+                model.max_queued_requests
+            );
+            checks.wrong_together(&[Some(batch), Some(queued)], reason);
+        }
+    }
+}
+
+/// No frame is smaller decoded than encoded, so larger objects could never be used.
+fn check_objects(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
+    let Some(RawLimits { object_bytes: Some(object), frame_bytes: Some(frames), .. }) = &raw.limits
+    else {
+        return;
+    };
+    if policy.limits.object_bytes > policy.limits.frame_bytes {
+        let reason = format!(
+            "one object may be larger than frame_bytes, all decoded frames together ({}); lower it or raise that",
+            quote(&frames.value)
+        );
+        checks.wrong_together(&[Some(object), Some(frames)], reason);
+    }
+}
+
+/// A prefix that names a bucket names one of the policy's.
+fn check_prefixes(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
+    let prefixes = raw.ingest().iter().filter_map(|item| item.record.as_ref()?.uri_prefix.as_ref());
+    for prefix in prefixes {
+        let Some((name, rest)) = prefix.value.split_once(':') else { continue };
+        let known = || policy.buckets.iter().map(|bucket| bucket.name.as_str());
+        let is_url = rest.starts_with("//") || name == "file";
+        if is_name(name) && !is_url && !known().any(|bucket| bucket == name) {
+            let instead = instead(name, known());
+            checks.wrong(prefix, format!("unknown bucket {}; {instead}", quote(name)));
+        }
+    }
+}
+
+/// Kafka fences off one of two members that say they are the same.
+fn check_members(raw: &RawPolicy, checks: &mut Checks) {
+    let mut members = Vec::new();
+    for RawIngest { kafka, group_instance_id, .. } in raw.ingest() {
+        let Some(id) = group_instance_id else { continue };
+        let member = (&kafka.brokers.value, &kafka.group.value, &id.value);
+        if members.contains(&member) {
+            let reason = "another ingest is this member of the group already; name it otherwise";
+            checks.wrong(id, reason);
+        }
+        members.push(member);
+    }
 }
 
 /// Each model as it was written and as it runs.

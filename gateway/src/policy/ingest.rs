@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::checks::Checks;
 use super::errors::quote;
+use super::key::{Key, TextKey};
 use super::model::Model;
 use super::nearest::instead;
 use super::overload::Overload;
@@ -14,8 +15,24 @@ use super::topics::{check_brokers, check_topic, covers, resolve_topics};
 use super::units::{DURATION, whole};
 
 const MS: Duration = Duration::from_millis(1);
-const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) const GROUP: TextKey = TextKey::new("text");
+pub(super) const GROUP_INSTANCE_ID: TextKey = TextKey::new("text").or_words("none");
+pub(super) const MAX_FRAME_AGE: Key<Duration> = Key::new(DURATION, MS, DAY).or_words("none");
+pub(super) const MAX_IN_FLIGHT: Key<usize> = Key::new(whole(), 1, 1_000_000).or(4096);
+pub(super) const COMMIT_INTERVAL: Key<Duration> =
+    Key::new(DURATION, Duration::from_millis(10), MINUTE).or(Duration::from_millis(200));
+pub(super) const RETRY_ATTEMPTS: Key<u32> = Key::new(whole(), 1, 100).or(5);
+pub(super) const RETRY_BACKOFF: Key<Duration> =
+    Key::new(DURATION, MS, MINUTE).or(Duration::from_millis(100));
+pub(super) const SESSION_TIMEOUT: Key<Duration> =
+    Key::new(DURATION, Duration::from_secs(6), Duration::from_secs(30 * 60))
+        .or(Duration::from_secs(45));
+pub(super) const METADATA_REFRESH: Key<Duration> =
+    Key::new(DURATION, Duration::from_millis(100), HOUR).or(Duration::from_secs(5));
 
 /// The longest name of a group or member, in bytes.
 const LONGEST_GROUP: usize = 255;
@@ -84,7 +101,7 @@ pub(super) fn resolve(raw: &[RawIngest], models: &[Model], checks: &mut Checks) 
 impl Ingest {
     fn resolve(number: u32, raw: &RawIngest, models: &[Model], checks: &mut Checks) -> Self {
         // The only kind there is; the compiler asks here when another comes.
-        let (None | Some(RawDelivery::AtLeastOnce)) = raw.delivery;
+        let RawDelivery::AtLeastOnce = raw.delivery.unwrap_or_default();
         let RawKafka { brokers, topics, group } = &raw.kafka;
         let topics = resolve_topics(topics, checks);
         check_brokers(brokers, checks);
@@ -99,35 +116,21 @@ impl Ingest {
             models: models_of(raw.models.as_deref().unwrap_or_default(), models, checks),
             record: RecordMap::resolve(&raw.record.clone().unwrap_or_default(), checks),
             overload: Overload::resolve(&raw.overload.clone().unwrap_or_default(), checks),
-            max_frame_age: raw.max_frame_age.as_ref().map(|age| {
-                checks.required(age, &DURATION, 24 * 60 * MINUTE, MS..=24 * 60 * MINUTE)
-            }),
+            max_frame_age: raw
+                .max_frame_age
+                .as_ref()
+                .map(|age| checks.required(age, MAX_FRAME_AGE)),
             start: Start::from(raw.start.unwrap_or_default()),
-            max_in_flight: checks.value(&raw.max_in_flight, &whole(), 4096, 1..=1_000_000),
-            commit_interval: checks.value(
-                &raw.commit_interval,
-                &DURATION,
-                200 * MS,
-                10 * MS..=MINUTE,
-            ),
+            max_in_flight: checks.value(&raw.max_in_flight, MAX_IN_FLIGHT),
+            commit_interval: checks.value(&raw.commit_interval, COMMIT_INTERVAL),
             dead_letter: raw
                 .dead_letter
                 .as_ref()
                 .map(|raw| dead_letter(&raw.topic, &topics, checks)),
             retries: Retries::resolve(&raw.retries.clone().unwrap_or_default(), checks),
-            session_timeout: checks.value(
-                &raw.session_timeout,
-                &DURATION,
-                45 * SECOND,
-                6 * SECOND..=30 * MINUTE,
-            ),
-            metadata_refresh: checks.value(
-                &raw.metadata_refresh,
-                &DURATION,
-                5 * SECOND,
-                100 * MS..=60 * MINUTE,
-            ),
-            topics: topics.into_iter().map(|topic| topic.value).collect(),
+            session_timeout: checks.value(&raw.session_timeout, SESSION_TIMEOUT),
+            metadata_refresh: checks.value(&raw.metadata_refresh, METADATA_REFRESH),
+            topics: topics.iter().map(|topic| topic.value.clone()).collect(),
         }
     }
 }
@@ -135,8 +138,8 @@ impl Ingest {
 impl Retries {
     fn resolve(raw: &RawRetries, checks: &mut Checks) -> Self {
         Self {
-            attempts: checks.value(&raw.attempts, &whole(), 5, 1..=100),
-            backoff: checks.value(&raw.backoff, &DURATION, 100 * MS, MS..=MINUTE),
+            attempts: checks.value(&raw.attempts, RETRY_ATTEMPTS),
+            backoff: checks.value(&raw.backoff, RETRY_BACKOFF),
         }
     }
 }

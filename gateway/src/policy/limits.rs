@@ -3,6 +3,7 @@
 use std::thread::available_parallelism;
 
 use super::checks::Checks;
+use super::key::Key;
 use super::raw::RawLimits;
 use super::units::{BYTES, PIXEL_COUNT, whole};
 
@@ -10,6 +11,17 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
+const MP: u64 = 1_000_000;
+
+pub(super) const FRAME_BYTES: Key<u64> = Key::new(BYTES, KIB, TIB).or(256 * MIB);
+pub(super) const OBJECT_BYTES: Key<u64> = Key::new(BYTES, KIB, GIB).or(20 * MIB);
+pub(super) const IMAGE_WIDTH: Key<u32> = Key::new(whole(), 1, 65_535).or(16_384);
+pub(super) const IMAGE_HEIGHT: Key<u32> = Key::new(whole(), 1, 65_535).or(16_384);
+pub(super) const IMAGE_PIXELS: Key<u64> = Key::new(PIXEL_COUNT, 1, 4_000 * MP).or(64 * MP);
+pub(super) const MESSAGE_BYTES: Key<u64> = Key::new(BYTES, KIB, GIB).or(20 * MIB);
+pub(super) const CONCURRENT_FETCHES: Key<usize> = Key::new(whole(), 1, 4096).or(64);
+pub(super) const REPLICA_THREADS: Key<usize> =
+    Key::new(whole(), 1, 4096).or_words("2 × cores of the machine");
 
 /// What is bounded before anything is allocated.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,26 +46,19 @@ pub struct Limits {
 
 impl Limits {
     pub(super) fn resolve(raw: &RawLimits, checks: &mut Checks) -> Self {
-        let message_bytes = checks.value(&raw.message_bytes, &BYTES, 20 * MIB, KIB..=GIB);
+        let message_bytes = checks.value(&raw.message_bytes, MESSAGE_BYTES);
         Self {
-            frame_bytes: checks.value(&raw.frame_bytes, &BYTES, 256 * MIB, KIB..=TIB),
-            object_bytes: checks.value(&raw.object_bytes, &BYTES, 20 * MIB, KIB..=GIB),
-            image_width: checks.value(&raw.image_width, &whole(), 16_384, 1..=65_535),
-            image_height: checks.value(&raw.image_height, &whole(), 16_384, 1..=65_535),
-            image_pixels: checks.value(
-                &raw.image_pixels,
-                &PIXEL_COUNT,
-                64_000_000,
-                1..=4_000_000_000,
-            ),
+            frame_bytes: checks.value(&raw.frame_bytes, FRAME_BYTES),
+            object_bytes: checks.value(&raw.object_bytes, OBJECT_BYTES),
+            image_width: checks.value(&raw.image_width, IMAGE_WIDTH),
+            image_height: checks.value(&raw.image_height, IMAGE_HEIGHT),
+            image_pixels: checks.value(&raw.image_pixels, IMAGE_PIXELS),
             message_bytes: usize::try_from(message_bytes).unwrap_or(usize::MAX),
-            concurrent_fetches: checks.value(&raw.concurrent_fetches, &whole(), 64, 1..=4096),
-            replica_threads: checks.value(
-                &raw.replica_threads,
-                &whole(),
-                default_threads(),
-                1..=4096,
-            ),
+            replica_threads: raw
+                .replica_threads
+                .as_ref()
+                .map_or_else(default_threads, |text| checks.required(text, REPLICA_THREADS)),
+            concurrent_fetches: checks.value(&raw.concurrent_fetches, CONCURRENT_FETCHES),
         }
     }
 }

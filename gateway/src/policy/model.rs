@@ -8,11 +8,25 @@ use serde_saphyr::Spanned;
 
 use super::autoscaling::Autoscaling;
 use super::checks::{Checks, is_name, name_reason};
+use super::key::Key;
 use super::paths::Base;
 use super::raw::{Entries, RawBackend, RawDevice, RawModel, RawPlacement, RawSimulated, Text};
 use super::units::{DECIMAL, DURATION, whole};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+pub(super) const NUM_THREADS: Key<usize> = Key::new(whole(), 1, 256).or(1);
+pub(super) const MAX_BATCH_SIZE: Key<usize> = Key::new(whole(), 1, 1024).or(16);
+pub(super) const BATCH_WAIT_TIMEOUT: Key<Duration> =
+    Key::new(DURATION, Duration::ZERO, Duration::from_secs(10)).or(Duration::from_millis(5));
+pub(super) const MAX_QUEUED_REQUESTS: Key<usize> = Key::new(whole(), 1, 1_000_000).or(1024);
+pub(super) const INGEST_SHARE: Key<f64> = Key::new(DECIMAL, 0.001, 1.0).or(0.5);
+pub(super) const GRACEFUL_SHUTDOWN_TIMEOUT: Key<Duration> =
+    Key::new(DURATION, Duration::ZERO, HOUR).or(MINUTE);
+/// Of a batch, or of an entry in it.
+pub(super) const SIMULATED_TIME: Key<Duration> = Key::new(DURATION, Duration::ZERO, MINUTE);
+pub(super) const SIMULATED_FETCH: bool = false;
 
 /// A model and its pool.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,34 +86,24 @@ pub(super) fn resolve(
 impl Model {
     fn resolve(name: &Text, raw: &RawModel, base: &Base, checks: &mut Checks) -> Self {
         // The only kinds there are; the compiler asks here when another comes.
-        let (None | Some(RawDevice::Cpu)) = raw.device;
-        let (None | Some(RawPlacement::Thread)) = raw.placement;
+        let RawDevice::Cpu = raw.device.unwrap_or_default();
+        let RawPlacement::Thread = raw.placement.unwrap_or_default();
         if !is_name(&name.value) {
             checks.wrong_name(name, name_reason(&name.value));
         }
-        let max_queued_requests =
-            checks.value(&raw.max_queued_requests, &whole(), 1024, 1..=1_000_000);
-        let ingest_share = checks.value(&raw.ingest_share, &DECIMAL, 0.5, 0.001..=1.0);
+        let max_queued_requests = checks.value(&raw.max_queued_requests, MAX_QUEUED_REQUESTS);
+        let ingest_share = checks.value(&raw.ingest_share, INGEST_SHARE);
         Self {
             name: name.value.as_str().into(),
             backend: Backend::resolve(name, raw, base, checks),
-            num_threads: checks.value(&raw.num_threads, &whole(), 1, 1..=256),
-            max_batch_size: checks.value(&raw.max_batch_size, &whole(), 16, 1..=1024),
-            batch_wait_timeout: checks.value(
-                &raw.batch_wait_timeout,
-                &DURATION,
-                Duration::from_millis(5),
-                Duration::ZERO..=Duration::from_secs(10),
-            ),
+            num_threads: checks.value(&raw.num_threads, NUM_THREADS),
+            max_batch_size: checks.value(&raw.max_batch_size, MAX_BATCH_SIZE),
+            batch_wait_timeout: checks.value(&raw.batch_wait_timeout, BATCH_WAIT_TIMEOUT),
             autoscaling: Autoscaling::resolve(&raw.autoscaling.clone().unwrap_or_default(), checks),
             max_queued_requests,
             max_queued_ingest: share_of(max_queued_requests, ingest_share),
-            graceful_shutdown_timeout: checks.value(
-                &raw.graceful_shutdown_timeout,
-                &DURATION,
-                MINUTE,
-                Duration::ZERO..=60 * MINUTE,
-            ),
+            graceful_shutdown_timeout: checks
+                .value(&raw.graceful_shutdown_timeout, GRACEFUL_SHUTDOWN_TIMEOUT),
         }
     }
 }
@@ -147,12 +151,11 @@ impl Backend {
     }
 
     fn timed(raw: &RawSimulated, checks: &mut Checks) -> Self {
-        let mut time =
-            |text| checks.required(text, &DURATION, Duration::ZERO, Duration::ZERO..=MINUTE);
+        let mut time = |text| checks.required(text, SIMULATED_TIME);
         Self::Simulated {
             base: time(&raw.base),
             per_item: time(&raw.per_item),
-            fetch: raw.fetch.unwrap_or(false),
+            fetch: raw.fetch.unwrap_or(SIMULATED_FETCH),
         }
     }
 }

@@ -8,9 +8,12 @@ use serde::{Deserialize, Deserializer};
 
 use super::checks::Checks;
 use super::errors::quote;
+use super::key::Key;
 use super::nearest::instead;
 use super::raw::{RawOverload, Text};
 use super::units::whole;
+
+pub(super) const EVERY_NTH: Key<u64> = Key::new(whole(), 2, 1_000_000);
 
 /// What becomes of records when there are more than can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +31,7 @@ impl Overload {
         match raw {
             RawOverload::ProcessAll => Self::ProcessAll,
             RawOverload::LatestOnly => Self::LatestOnly,
-            RawOverload::EveryNth(n) => {
-                Self::EveryNth(checks.required(n, &whole(), 2, 2..=1_000_000))
-            }
+            RawOverload::EveryNth(n) => Self::EveryNth(checks.required(n, EVERY_NTH)),
         }
     }
 }

@@ -3,10 +3,13 @@
 use std::path::{Component, Path, PathBuf, absolute};
 
 use super::checks::Checks;
+use super::key::TextKey;
 use super::raw::Text;
 
 /// The longest path, in bytes (Linux's PATH_MAX).
 const LONGEST_PATH: usize = 4096;
+
+pub(super) const PATH: TextKey = TextKey::new("path");
 
 /// The folder that relative paths start from, absolute.
 pub(super) struct Base(PathBuf);

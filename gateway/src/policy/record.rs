@@ -2,10 +2,19 @@
 
 use super::checks::Checks;
 use super::errors::quote;
+use super::key::TextKey;
 use super::raw::{RawRecord, Text};
 
 /// The longest selector or prefix, in bytes.
 const LONGEST: usize = 1024;
+
+const SELECTOR: TextKey = TextKey::new("JSON pointer or header name");
+pub(super) const URI: TextKey = SELECTOR.or("/uri");
+pub(super) const CAMERA_ID: TextKey = SELECTOR.or("/camera_id");
+pub(super) const CAPTURED_AT: TextKey = SELECTOR.or("/captured_at");
+pub(super) const SEQUENCE: TextKey = SELECTOR.or("/sequence");
+pub(super) const MODELS: TextKey = SELECTOR.or("/models");
+pub(super) const URI_PREFIX: TextKey = TextKey::new("text").or_words("none");
 
 /// Where a Kafka record keeps what a reference needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,21 +44,21 @@ pub enum Selector {
 
 impl RecordMap {
     pub(super) fn resolve(raw: &RawRecord, checks: &mut Checks) -> Self {
-        let mut selector = |written, default| Selector::resolve(written, default, checks);
+        let mut selector = |written, key| Selector::resolve(written, key, checks);
         Self {
-            uri: selector(&raw.uri, "/uri"),
-            camera_id: selector(&raw.camera_id, "/camera_id"),
-            captured_at: selector(&raw.captured_at, "/captured_at"),
-            sequence: selector(&raw.sequence, "/sequence"),
-            models: selector(&raw.models, "/models"),
+            uri: selector(&raw.uri, URI),
+            camera_id: selector(&raw.camera_id, CAMERA_ID),
+            captured_at: selector(&raw.captured_at, CAPTURED_AT),
+            sequence: selector(&raw.sequence, SEQUENCE),
+            models: selector(&raw.models, MODELS),
             uri_prefix: prefix(&raw.uri_prefix, checks),
         }
     }
 }
 
 impl Selector {
-    fn resolve(written: &Option<Text>, default: &str, checks: &mut Checks) -> Self {
-        let Some(text) = written else { return Self::Pointer(default.to_owned()) };
+    fn resolve(written: &Option<Text>, key: TextKey, checks: &mut Checks) -> Self {
+        let Some(text) = written else { return Self::Pointer(key.default.to_owned()) };
         let selector =
             checks.text(text, "a JSON pointer such as /uri, or a header's name,", LONGEST);
         if !selector.starts_with('/') {

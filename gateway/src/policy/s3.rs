@@ -9,8 +9,9 @@ use serde_saphyr::Spanned;
 use super::bucket::Place;
 use super::checks::Checks;
 use super::errors::quote;
+use super::key::{Key, TextKey};
 use super::paths::Base;
-use super::raw::{RawBucket, RawCredentials, RawRetries, Text};
+use super::raw::{RawBucket, RawCredentials, RawFetchRetries, Text};
 use super::units::{DURATION, show_duration, whole};
 
 const MS: Duration = Duration::from_millis(1);
@@ -22,6 +23,22 @@ const USUAL_REGION: &str = "us-east-1";
 /// The longest endpoint and the longest name of a region or profile, in bytes.
 const LONGEST_ENDPOINT: usize = 1024;
 const LONGEST_WORD: usize = 63;
+/// The section of a credentials' file.
+const USUAL_PROFILE: &str = "default";
+
+pub(super) const ENDPOINT: TextKey = TextKey::new("URL").or_words("AWS's own");
+pub(super) const REGION: TextKey =
+    TextKey::new("name").or_words("`us-east-1` with an `endpoint`, else required on S3");
+pub(super) const VIRTUAL_HOSTED_STYLE: bool = false;
+pub(super) const PROFILE: TextKey = TextKey::new("name").or(USUAL_PROFILE);
+pub(super) const TIMEOUT: Key<Duration> =
+    Key::new(DURATION, Duration::from_millis(10), Duration::from_secs(600))
+        .or(Duration::from_secs(5));
+pub(super) const CONNECT_TIMEOUT: Key<Duration> =
+    Key::new(DURATION, MS, MINUTE).or_words("1s, or `timeout` where that is shorter");
+pub(super) const RETRY_ATTEMPTS: Key<u32> = Key::new(whole(), 1, 20).or(4);
+pub(super) const RETRY_BACKOFF: Key<Duration> =
+    Key::new(DURATION, MS, Duration::from_secs(10)).or(Duration::from_millis(100));
 
 /// The place of a bucket whose url begins with `s3:`.
 pub(super) fn resolve(raw: &RawBucket, base: &Base, checks: &mut Checks) -> Option<Place> {
@@ -101,7 +118,7 @@ fn region(raw: &RawBucket, checks: &mut Checks) -> String {
 }
 
 fn virtual_hosted_style(raw: &RawBucket, checks: &mut Checks) -> bool {
-    let Some(written) = &raw.virtual_hosted_style else { return false };
+    let Some(written) = &raw.virtual_hosted_style else { return VIRTUAL_HOSTED_STYLE };
     let host = raw.endpoint.as_ref().and_then(|text| text.value.parse::<Uri>().ok());
     let host = host.as_ref().and_then(Uri::host).unwrap_or_default();
     let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
@@ -128,15 +145,18 @@ fn credentials(raw: &RawBucket, base: &Base, checks: &mut Checks) -> S3Credentia
         Some(RawCredentials::Anonymous) => S3Credentials::Anonymous,
         Some(RawCredentials::File(path)) => {
             let profile = raw.profile.as_ref().map(|text| word(text, "a profile's name", checks));
-            let profile = profile.unwrap_or_else(|| "default".to_owned());
+            let profile = profile.unwrap_or_else(|| USUAL_PROFILE.to_owned());
             S3Credentials::File { path: base.path(path, checks), profile }
         }
     }
 }
 
 fn timeouts(raw: &RawBucket, checks: &mut Checks) -> (Duration, Duration) {
-    let timeout = checks.value(&raw.timeout, &DURATION, 5 * SECOND, 10 * MS..=10 * MINUTE);
-    let connect = checks.value(&raw.connect_timeout, &DURATION, SECOND.min(timeout), MS..=MINUTE);
+    let timeout = checks.value(&raw.timeout, TIMEOUT);
+    let connect = raw
+        .connect_timeout
+        .as_ref()
+        .map_or(SECOND.min(timeout), |text| checks.required(text, CONNECT_TIMEOUT));
     if connect > timeout {
         let (connect, timeout) = (show_duration(connect), show_duration(timeout));
         let reason =
@@ -146,11 +166,10 @@ fn timeouts(raw: &RawBucket, checks: &mut Checks) -> (Duration, Duration) {
     (timeout, connect)
 }
 
-fn retries_of(raw: &RawRetries, checks: &mut Checks) -> S3Retries {
-    let default = S3Retries::default();
+fn retries_of(raw: &RawFetchRetries, checks: &mut Checks) -> S3Retries {
     S3Retries {
-        attempts: checks.value(&raw.attempts, &whole(), default.attempts, 1..=20),
-        backoff: checks.value(&raw.backoff, &DURATION, default.backoff, MS..=10 * SECOND),
+        attempts: checks.value(&raw.attempts, RETRY_ATTEMPTS),
+        backoff: checks.value(&raw.backoff, RETRY_BACKOFF),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_saphyr::Spanned;
 
 use super::checks::Checks;
 use super::errors::quote;
+use super::key::Key;
 use super::paths::Base;
 use super::raw::{
     RawCompression, RawFsync, RawJsonl, RawKafkaSink, RawPolicy, RawRotate, RawSink, Text,
@@ -14,9 +15,21 @@ use super::raw::{
 use super::topics::{check_brokers, check_topic, share_a_broker};
 use super::units::{BYTES, DURATION, whole};
 
-const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
+const YEAR: Duration = Duration::from_secs(8760 * 3600);
+
+pub(super) const ROTATE_SIZE: Key<u64> = Key::new(BYTES, 4 << 10, 1 << 40).or_words("none");
+pub(super) const ROTATE_INTERVAL: Key<Duration> = Key::new(DURATION, SECOND, YEAR).or_words("none");
+pub(super) const ROTATE_KEEP: Key<usize> = Key::new(whole(), 0, 100_000).or_words("all");
+const FSYNC_EVERY: Key<Duration> = Key::new(DURATION, Duration::from_millis(10), HOUR);
+pub(super) const LINGER: Key<Duration> =
+    Key::new(DURATION, Duration::ZERO, Duration::from_secs(10)).or(Duration::from_millis(5));
+pub(super) const MESSAGE_TIMEOUT: Key<Duration> =
+    Key::new(DURATION, SECOND, HOUR).or(Duration::from_secs(30));
+pub(super) const MAX_MESSAGE_BYTES: Key<u64> = Key::new(BYTES, 1 << 10, 64 << 20).or(1_000_000);
+pub(super) const MAX_QUEUED_MESSAGES: Key<usize> = Key::new(whole(), 1, 1_000_000).or(10_000);
+pub(super) const MAX_QUEUED_BYTES: Key<u64> = Key::new(BYTES, 1 << 20, 2 << 30).or(64 << 20);
 
 /// Where results of ingested records go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,13 +155,9 @@ impl Rotation {
             checks.wrong(raw, "`size`, `interval` or both say when to rotate; write one");
         }
         Self {
-            size: size
-                .as_ref()
-                .map(|size| checks.required(size, &BYTES, 1 << 40, (4 << 10)..=(1 << 40))),
-            interval: interval
-                .as_ref()
-                .map(|interval| checks.required(interval, &DURATION, HOUR, SECOND..=8760 * HOUR)),
-            keep: keep.as_ref().map(|keep| checks.required(keep, &whole(), 0, 0..=100_000)),
+            size: size.as_ref().map(|size| checks.required(size, ROTATE_SIZE)),
+            interval: interval.as_ref().map(|interval| checks.required(interval, ROTATE_INTERVAL)),
+            keep: keep.as_ref().map(|keep| checks.required(keep, ROTATE_KEEP)),
         }
     }
 }
@@ -158,9 +167,7 @@ impl Fsync {
         match raw {
             RawFsync::Never => Self::Never,
             RawFsync::Batch => Self::Batch,
-            RawFsync::Every(interval) => {
-                Self::Every(checks.required(interval, &DURATION, SECOND, 10 * MS..=HOUR))
-            }
+            RawFsync::Every(interval) => Self::Every(checks.required(interval, FSYNC_EVERY)),
         }
     }
 }
@@ -172,32 +179,16 @@ impl KafkaSink {
         if let Some(drops) = &raw.drops {
             written.topic(&raw.brokers, drops, checks);
         }
-        let size = (1 << 10)..=(64 << 20);
         let sink = Self {
             brokers: raw.brokers.value.clone(),
             topic: raw.topic.value.clone(),
             drops: raw.drops.as_ref().map(|drops| drops.value.clone()),
             compression: Compression::from(raw.compression.unwrap_or_default()),
-            linger: checks.value(&raw.linger, &DURATION, 5 * MS, Duration::ZERO..=10 * SECOND),
-            message_timeout: checks.value(
-                &raw.message_timeout,
-                &DURATION,
-                30 * SECOND,
-                SECOND..=HOUR,
-            ),
-            max_message_bytes: checks.value(&raw.max_message_bytes, &BYTES, 1_000_000, size),
-            max_queued_messages: checks.value(
-                &raw.max_queued_messages,
-                &whole(),
-                10_000,
-                1..=1_000_000,
-            ),
-            max_queued_bytes: checks.value(
-                &raw.max_queued_bytes,
-                &BYTES,
-                64 << 20,
-                (1 << 20)..=(2 << 30),
-            ),
+            linger: checks.value(&raw.linger, LINGER),
+            message_timeout: checks.value(&raw.message_timeout, MESSAGE_TIMEOUT),
+            max_message_bytes: checks.value(&raw.max_message_bytes, MAX_MESSAGE_BYTES),
+            max_queued_messages: checks.value(&raw.max_queued_messages, MAX_QUEUED_MESSAGES),
+            max_queued_bytes: checks.value(&raw.max_queued_bytes, MAX_QUEUED_BYTES),
         };
         sink.check(raw, checks);
         sink

@@ -5,6 +5,7 @@ use serde_saphyr::Spanned;
 
 use super::checks::Checks;
 use super::errors::quote;
+use super::key::TextKey;
 use super::node::Node;
 use super::raw::Text;
 
@@ -14,6 +15,9 @@ const LONGEST_TOPIC: usize = 249;
 const LONGEST_PATTERN: usize = 1024;
 /// What a compiled pattern may take, in bytes.
 const PATTERN_MEMORY: usize = 1 << 20;
+
+pub(super) const BROKERS: TextKey = TextKey::new("host:port, …");
+pub(super) const TOPIC: TextKey = TextKey::new("topic").like("^[A-Za-z0-9._-]{1,249}$");
 
 /// What is subscribed to, one or a list: librdkafka takes names, and patterns that begin with `^`.
 pub(super) fn resolve_topics(raw: &Spanned<Node>, checks: &mut Checks) -> Vec<Text> {
@@ -33,7 +37,7 @@ pub(super) fn resolve_topics(raw: &Spanned<Node>, checks: &mut Checks) -> Vec<Te
             );
             continue;
         };
-        let topic = Spanned::new(topic.clone(), item.referenced, item.defined);
+        let topic = Text::from(Spanned::new(topic.clone(), item.referenced, item.defined));
         check_subscription(&topic, &topics, checks);
         topics.push(topic);
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// How a value of type `N` is written.
+#[derive(Clone, Copy)]
 pub(super) struct Kind<N> {
     /// What to call it before a range: "a duration".
     pub noun: &'static str,
@@ -12,10 +13,21 @@ pub(super) struct Kind<N> {
     pub form: Option<&'static str>,
     pub parse: fn(&str) -> Option<N>,
     pub show: fn(N) -> String,
+    /// What it is in JSON, for the schema.
+    pub json: Json,
+}
+
+/// What a value is in JSON.
+#[derive(Clone, Copy)]
+pub(super) enum Json {
+    Integer,
+    Number,
+    /// Text: a number with a unit of one of these tables.
+    Units(&'static [&'static [Unit]]),
 }
 
 /// A unit's name and how many of the smallest unit it is; tables go from the largest to the smallest.
-type Unit = (&'static str, u64);
+pub(super) type Unit = (&'static str, u64);
 
 const NANOSECONDS: &[Unit] = &[
     ("h", 3_600_000_000_000),
@@ -41,6 +53,7 @@ pub(super) const DURATION: Kind<Duration> = Kind {
     form: Some("a duration with its unit, such as 5ms"),
     parse: |text| quantity(text, NANOSECONDS).map(Duration::from_nanos),
     show: show_duration,
+    json: Json::Units(&[NANOSECONDS]),
 };
 
 /// `64MiB` (powers of 1,024) or `20MB` (powers of 1,000).
@@ -48,7 +61,8 @@ pub(super) const BYTES: Kind<u64> = Kind {
     noun: "a size",
     form: Some("a size with its unit, such as 64MiB or 20MB"),
     parse: |text| quantity(text, BINARY_BYTES).or_else(|| quantity(text, DECIMAL_BYTES)),
-    show: |bytes| show(bytes, BINARY_BYTES),
+    show: show_bytes,
+    json: Json::Units(&[BINARY_BYTES, DECIMAL_BYTES]),
 };
 
 /// `64MP` (millions of pixels).
@@ -57,6 +71,7 @@ pub(super) const PIXEL_COUNT: Kind<u64> = Kind {
     form: Some("a number of pixels with its unit, such as 64MP"),
     parse: |text| quantity(text, PIXELS),
     show: |pixels| show(pixels, PIXELS),
+    json: Json::Units(&[PIXELS]),
 };
 
 /// `0.5`, `16`.
@@ -65,6 +80,7 @@ pub(super) const DECIMAL: Kind<f64> = Kind {
     form: None,
     parse: |text| text.parse().ok(),
     show: |number| number.to_string(),
+    json: Json::Number,
 };
 
 /// `16`.
@@ -74,12 +90,19 @@ pub(super) const fn whole<N: FromStr + Display>() -> Kind<N> {
         form: None,
         parse: |text| text.parse().ok(),
         show: |number| number.to_string(),
+        json: Json::Integer,
     }
 }
 
 /// A duration as a policy has it: a decimal number with its unit, such as `250ms` or `1.5s`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     (DURATION.parse)(text)
+}
+
+/// A size in the largest unit that shows it whole, of powers of 1,024 if it is one of those.
+fn show_bytes(bytes: u64) -> String {
+    let decimal = !bytes.is_multiple_of(1024) && bytes.is_multiple_of(1000);
+    show(bytes, if decimal { DECIMAL_BYTES } else { BINARY_BYTES })
 }
 
 /// A duration in the largest unit that shows it whole.
@@ -154,7 +177,9 @@ mod tests {
         for text in ["5ms", "1500ms", "1h", "90s", "0s"] {
             assert_eq!(show_duration((DURATION.parse)(text).unwrap()), text);
         }
-        assert_eq!((BYTES.show)(64 << 20), "64MiB");
+        for text in ["64MiB", "1MB", "1023B"] {
+            assert_eq!((BYTES.show)((BYTES.parse)(text).unwrap()), text);
+        }
         assert_eq!((PIXEL_COUNT.show)(64_000_000), "64MP");
     }
 }

@@ -162,6 +162,28 @@ fn each_ingest_has_its_overload_policy_and_number() {
 }
 
 #[test]
+fn what_only_looks_impossible_runs() {
+    let kafka = "kafka: { brokers: \"k:1\", topics: t, group: g }";
+    for text in [
+        "models: { m: { artifact: a, max_queued_requests: 4 } }", // smaller than the default batch
+        "models: { m: { artifact: a } }\nlimits: { frame_bytes: 1MiB }", // than the default object
+        "models: { m: { artifact: a } }\nserver: { grpc: 127.0.0.1:0, http: 127.0.0.1:0 }",
+        "models: { m: { artifact: a } }\nserver: { grpc: 127.0.0.1:9, http: 127.0.0.2:9 }",
+    ] {
+        assert!(parse_text(text).is_ok(), "{text}");
+    }
+    for prefix in ["file:///var/frames/", "s3://cams/", "/var/frames/", "cam1/", "b:"] {
+        let text = format!(
+            "models: {{ m: {{ artifact: a }} }}\nsinks: [jsonl: {{ path: p }}]\n\
+             buckets: [{{ name: b, url: \"file:b\" }}]\n\
+             ingest: [{{ {kafka}, record: {{ uri_prefix: \"{prefix}\" }}, group_instance_id: i }}, \
+             {{ kafka: {{ brokers: \"k:1\", topics: t, group: h }}, group_instance_id: i }}]"
+        );
+        assert_eq!(parse_text(&text).map(|policy| policy.ingest.len()), Ok(2), "{text}");
+    }
+}
+
+#[test]
 fn values_are_shared_through_anchors() {
     let policy = parse_text(
         "models:\n  a: { artifact: a, autoscaling: &s { min_replicas: 0, max_replicas: 2 } }\n  \

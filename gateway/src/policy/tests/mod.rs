@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod described;
 mod good;
 mod refused_ingest;
 mod refused_models;

@@ -123,6 +123,14 @@ fn other_keys() {
             "ingest[0].record.camera_id: a JSON pointer such as /uri, or a header's name",
         ),
         (
+            "record: { uri_prefix: ▸\"frames:\" }",
+            "ingest[0].record.uri_prefix: unknown bucket `frames`; none are known here",
+        ),
+        (
+            "group_instance_id: i\n- kafka: { group: g, brokers: \"k:9092\", topics: t }\n  group_instance_id: ▸i",
+            "ingest[1].group_instance_id: another ingest is this member of the group already",
+        ),
+        (
             "dead_letter: { topic: ▸camera_9 }",
             "ingest[0].dead_letter.topic: `camera_9` is one of the topics that are",
         ),

@@ -134,5 +134,9 @@ fn waits_and_threads() {
              models: { a: { artifact: a, num_threads: ▸3, autoscaling: { min_replicas: 0 } } }",
             "models.a.num_threads: num_threads may be at most limits.replica_threads (2);",
         ),
+        (
+            "models: { m: { artifact: a, max_queued_requests: 32, max_batch_size: ▸64 } }",
+            "models.m.max_batch_size: may be at most max_queued_requests (32); lower it or raise that",
+        ),
     ]);
 }

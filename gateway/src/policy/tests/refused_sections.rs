@@ -35,6 +35,10 @@ fn server() {
                 "server.grpc: grpc and http both listen on 127.0.0.1:9001",
             ),
             (
+                "server: { insecure: true, grpc: \"[::]:9\", http: ▸127.0.0.1:9 }",
+                "server.http: grpc and http both listen on port 9; give each its own",
+            ),
+            (
                 "server: { default_timeout: ▸0s }",
                 "server.default_timeout: a duration from 1ms to 1h; got `0s`",
             ),
@@ -62,6 +66,10 @@ fn limits() {
             (
                 "limits: { object_bytes: ▸0B }",
                 "limits.object_bytes: a size from 1KiB to 1GiB; got `0B`",
+            ),
+            (
+                "limits: { frame_bytes: 1MiB, object_bytes: ▸2MiB }",
+                "limits.object_bytes: one object may be larger than frame_bytes, all decoded frames",
             ),
             (
                 "limits: { message_bytes: ▸2GiB }",
