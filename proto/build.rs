@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("framegate.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .bytes(".framegate.v1")
+        // Streams are boxed, and a service of a test need not have every call.
         .generate_default_stubs(true)
         .compile_fds(descriptors)?;
     Ok(())
