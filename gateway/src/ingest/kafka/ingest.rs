@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     ingest::{
-        admission::{Admission, max_entries},
+        admission::{Admission, Answered, max_entries},
         delivery::{Delivery, Ends},
         gate::Gate,
         in_flight::InFlight,
@@ -113,17 +113,7 @@ impl KafkaIngest {
             consumer: thread.thread().clone(),
             observation: Observation::new(registry, &ingest.group, &models, observer),
         };
-        let stopping = CancellationToken::new();
-        let delivery = Delivery {
-            answers,
-            admission,
-            sinks,
-            dead_letters: dead_letters(ingest)?,
-            retries: ingest.retries.clone(),
-            stopping: stopping.clone(),
-            ends: Arc::new(ends),
-            tasks: JoinSet::new(),
-        };
+        let delivery = delivery(ingest, admission, answers, sinks, ends)?;
         Ok(Self {
             group: ingest.group.clone(),
             models,
@@ -132,7 +122,7 @@ impl KafkaIngest {
             in_flight,
             wanted,
             reached: reached_seen,
-            stopping,
+            stopping: delivery.stopping.clone(),
             delivery: tokio::spawn(delivery.run()).abort_handle(),
             thread: Mutex::new(Some(thread)),
         })
@@ -219,6 +209,25 @@ impl Drop for KafkaIngest {
         // It holds an end of its own channel, for further tries, so it would never end by itself.
         self.delivery.abort();
     }
+}
+
+fn delivery(
+    ingest: &policy::Ingest,
+    admission: Admission,
+    answers: mpsc::Receiver<Answered>,
+    sinks: Arc<Sinks>,
+    ends: Ends,
+) -> anyhow::Result<Delivery> {
+    Ok(Delivery {
+        answers,
+        admission,
+        sinks,
+        dead_letters: dead_letters(ingest)?,
+        retries: ingest.retries.clone(),
+        stopping: CancellationToken::new(),
+        ends: Arc::new(ends),
+        tasks: JoinSet::new(),
+    })
 }
 
 fn dead_letters(ingest: &policy::Ingest) -> anyhow::Result<Option<Arc<DeadLetters>>> {
