@@ -5,6 +5,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
+CLASSES = 11
 MODEL_YAML = """
 name: faulty
 version: "1"
@@ -26,7 +27,7 @@ def unloadable(folder: Path) -> Path:
 def failing(folder: Path) -> Path:
     """Its model gives any image a shape that no number of images has."""
     describe(folder)
-    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [7, 11])
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [7, CLASSES])
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 8, 8])
     scores = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", "classes"])
     node = helper.make_node("Reshape", ["image", "shape"], ["probabilities"])
@@ -40,4 +41,4 @@ def describe(folder: Path) -> None:
     """What stands beside a model."""
     folder.mkdir()
     (folder / "model.yaml").write_text(MODEL_YAML)
-    (folder / "labels.txt").write_text("nothing\n")
+    (folder / "labels.txt").write_text("nothing\n" * CLASSES)

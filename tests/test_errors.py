@@ -5,6 +5,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 import api
+import samples
 from calls import DOORS, kind, outcome
 from faults import CASES, Case, fill
 from gateway import Gateway

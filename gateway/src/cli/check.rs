@@ -62,14 +62,9 @@ fn write_limits(f: &mut fmt::Formatter, limits: &Limits) -> fmt::Result {
 fn write_model(f: &mut fmt::Formatter, model: &Model) -> fmt::Result {
     match &model.backend {
         Backend::Onnx { artifact } => {
-            let threads = model.num_threads;
-            writeln!(
-                f,
-                "model {}: onnx {}{}, num_threads {threads}",
-                model.name,
-                artifact.display(),
-                unreadable(artifact)
-            )?;
+            let (name, threads) = (&model.name, model.num_threads);
+            writeln!(f, "model {name}: onnx {}, num_threads {threads}", artifact.display())?;
+            write_unreadable(f, artifact)?;
         }
         Backend::Simulated { base, per_item, fetch } => {
             let frames = if *fetch { "fetched" } else { "not fetched" };
@@ -128,9 +123,9 @@ fn write_sink(f: &mut fmt::Formatter, sink: &Sink) -> fmt::Result {
 
 /// What keeps an artifact from being read here. The policy is valid all the same: the gateway serves
 /// the other models meanwhile, and the file may be meant for another machine.
-fn unreadable(artifact: &Path) -> String {
+fn write_unreadable(f: &mut fmt::Formatter, artifact: &Path) -> fmt::Result {
     match Artifact::read(artifact) {
-        Ok(_) => String::new(),
-        Err(error) => format!(" (cannot be served here: {error})"),
+        Ok(_) => Ok(()),
+        Err(error) => writeln!(f, "  cannot be served here: {error}"),
     }
 }
