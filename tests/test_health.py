@@ -179,4 +179,5 @@ def test_check_names_what_cannot_be_served(tmp_path: Path) -> None:
     config.write_text(f"models:\n  broken: {{ artifact: {folder} }}\n")
     checked = run("check", str(config))
     assert checked.returncode == 0, "the policy is valid"
-    assert f"model broken: onnx {folder} (cannot be served here: {folder}/model.yaml" in checked.stdout
+    assert f"model broken: onnx {folder}, " in checked.stdout
+    assert f"\n  cannot be served here: {folder}/model.yaml: " in checked.stdout
