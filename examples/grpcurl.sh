@@ -9,6 +9,10 @@
 # .deps/bin/grpcurl, which scripts/setup builds, is taken where grpcurl is not on PATH.
 set -euo pipefail
 
+case ${1:-} in
+  -h | --help) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
+esac
+
 ADDRESS=${1:-127.0.0.1:9000}
 REFERENCE=${2:-frames:cam1/000123.jpg}
 MODEL=${3:-detector}

@@ -64,6 +64,7 @@ CASES = [
     Case("truncated PNG", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.truncated_png),
     Case("truncated WebP", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.truncated_webp),
     Case("damaged lossless WebP", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.damaged_webp),
+    Case("CMYK JPEG", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.cmyk_jpeg),
     Case("animated WebP", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", data=samples.animated_webp),
     Case("text named .jpg", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", "frames:text.jpg"),
     Case("empty object", "INVALID_ARGUMENT", "FRAME_UNDECODABLE", "frames:empty.jpg"),

@@ -67,6 +67,13 @@ def damaged_webp() -> bytes:
     return whole[: len(whole) // 2] + b"\xff" * (len(whole) - len(whole) // 2)
 
 
+def cmyk_jpeg() -> bytes:
+    """A whole JPEG in the colours of printers."""
+    file = io.BytesIO()
+    street(64, 48).convert("CMYK").save(file, "JPEG")
+    return file.getvalue()
+
+
 def animated_webp() -> bytes:
     """A WebP of two images."""
     images = [street(64, 48), street(65, 48).crop((1, 0, 65, 48))]

@@ -1,5 +1,7 @@
 """Item 3: each fault of a request has its code, its reason and its counter, and stops nothing else."""
 
+from collections.abc import Callable
+
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -46,9 +48,14 @@ def test_refused(gateway: Gateway, holds: Holds, case: Case, door: str) -> None:
     assert gateway.answers("classifier", "OK") == good_before + 1
 
 
-def test_an_animated_webp_is_refused_with_the_reason(gateway: Gateway) -> None:
-    refusal = gateway.refused(data=samples.animated_webp(), models=("classifier",))
-    assert "animated WebP" in refusal.message, refusal
+@pytest.mark.parametrize(
+    ("image", "told"), [(samples.animated_webp, "animated WebP"), (samples.cmyk_jpeg, "CMYK JPEG")]
+)
+def test_a_whole_image_that_is_refused_is_told_why(
+    gateway: Gateway, image: Callable[[], bytes], told: str
+) -> None:
+    refusal = gateway.refused(data=image(), models=("classifier",))
+    assert told in refusal.message, refusal
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -82,6 +82,16 @@ print(result.model, len(result.detections), result.batch_size, result.error, res
     assert int(count) >= 3
 
 
+def test_one_name_is_no_list_of_models(client: ClientPackage, gateway: Gateway) -> None:
+    script = f"""{BEGIN}
+try:
+    client.predict("frames:cam1/000123.jpg", models="detector")
+except TypeError as error:
+    print(error)
+"""
+    assert client.run(script, gateway.grpc_address) == "`models` is a list of names; write ['detector']\n"
+
+
 def test_errors_carry_reason_and_retry(client: ClientPackage, gateway: Gateway) -> None:
     script = f"""{BEGIN}
 from concurrent.futures import ThreadPoolExecutor

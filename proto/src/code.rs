@@ -77,9 +77,9 @@ error_codes! {
     /// Send a smaller image, or raise that limit.
     ImageTooLarge => "IMAGE_TOO_LARGE", OutOfRange,
         "the image is wider, higher or has more pixels than the limits allow";
-    /// Not an image, of an unknown format, or damaged.
+    /// Not an image, of an unknown format, in CMYK, animated, or damaged.
     ///
-    /// Look at the object: it must be one whole image of a known format.
+    /// Look at the object: it must be one whole JPEG, PNG or WebP in grey or RGB.
     FrameUndecodable => "FRAME_UNDECODABLE", InvalidArgument,
         "the frame cannot be decoded; it must be a whole JPEG, PNG or WebP image";
     /// The region is empty or does not lie within the frame.

@@ -126,8 +126,8 @@ impl Artifact {
     pub fn read(folder: &Path) -> Result<Self, ArtifactError> {
         let path = folder.join("model.yaml");
         let invalid = |reason: String| ArtifactError::Invalid { path: path.clone(), reason };
-        let raw: RawArtifact =
-            serde_saphyr::from_str(&read(&path)?).map_err(|error| invalid(error.to_string()))?;
+        let raw: RawArtifact = serde_saphyr::from_str(&read(&path)?)
+            .map_err(|error| invalid(error.without_snippet().to_string()))?;
         let model = folder.join("model.onnx");
         fs::metadata(&model)
             .map_err(|source| ArtifactError::Unreadable { path: model.clone(), source })?;

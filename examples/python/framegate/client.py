@@ -77,7 +77,7 @@ class Client:
         given = data if source is None else source
         if not isinstance(given, Frame):
             given = Frame(given, camera_id, captured_at, sequence, region)
-        message = frame.request(given, models, priority, request_id)
+        message = frame.request(given, _names(models), priority, request_id)
         try:
             answer = self._frames.Predict(message, timeout=self._seconds(timeout))
         except grpc.RpcError as failure:
@@ -102,7 +102,7 @@ class Client:
         """
         if not 1 <= in_flight <= 256:
             raise ValueError("in_flight is from 1 to 256")
-        names, seconds = tuple(models), self._seconds(timeout)
+        names, seconds = _names(models), self._seconds(timeout)
 
         def request(given: Frame | Source, request_id: str) -> object:
             return frame.request(given, names, priority, request_id, seconds, in_order)
@@ -120,3 +120,9 @@ class Client:
 
     def _seconds(self, timeout: float | None) -> float:
         return self._timeout if timeout is None else timeout
+
+
+def _names(models: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(models, str):
+        raise TypeError(f"`models` is a list of names; write [{models!r}]")
+    return tuple(models)

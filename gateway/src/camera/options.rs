@@ -109,7 +109,7 @@ pub struct Burst {
     #[arg(id = "burst_every", long = "burst-every", value_name = "DURATION", value_parser = duration)]
     #[arg(required = false, requires = "burst_for")]
     pub every: Duration,
-    /// How long a burst lasts, such as `500ms`; less than `every`.
+    /// How long a burst lasts, such as `500ms`; less than `--burst-every`.
     #[arg(id = "burst_for", long = "burst-for", value_name = "DURATION", value_parser = duration)]
     #[arg(required = false, requires = "burst_every")]
     pub lasts: Duration,

@@ -11,7 +11,13 @@ mod serve;
 mod signals;
 mod top;
 
-use std::{io, num::NonZero, process::ExitCode, thread};
+use std::{
+    env,
+    io::{self, IsTerminal},
+    num::NonZero,
+    process::ExitCode,
+    thread,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tokio::runtime::Runtime;
@@ -107,7 +113,11 @@ fn runtime() -> io::Result<Runtime> {
 
 fn start_logging(cli: &Cli) -> Result<(), tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::try_new(&cli.log)?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let coloured = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(coloured)
+        .with_writer(io::stderr);
     match cli.log_format {
         LogFormat::Text => subscriber.with_target(false).init(),
         LogFormat::Json => subscriber.json().flatten_event(true).init(),

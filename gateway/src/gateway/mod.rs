@@ -188,7 +188,7 @@ async fn settle(pools: &[Arc<Pool>]) {
 fn waiting_demand(pool: &Pool, ingests: &[Arc<KafkaIngest>]) -> WaitingDemand {
     let feeds = |ingest: &&Arc<KafkaIngest>| ingest.models().contains(pool.name());
     let feeding: Vec<_> = ingests.iter().filter(feeds).cloned().collect();
-    Arc::new(move || feeding.iter().map(|ingest| ingest.waiting_demand()).sum())
+    Arc::new(move || feeding.iter().fold(0.0, |demand, ingest| demand + ingest.waiting_demand()))
 }
 
 async fn upkeep(registry: Registry, loader: FrameLoader, stop: CancellationToken) {

@@ -27,8 +27,8 @@ Editors with a YAML language server complete and check a policy whose first line
 - A *name* has letters, digits, `_`, `-` and `.`.
 - A *path* is relative to the policy's folder, or absolute.
 
-An unknown key, a key given twice, a value out of its bounds and values that cannot go together are refused, all of them at
-once where they can be told apart.
+An unknown key, a key given twice, a value out of its bounds and values that cannot go together are refused: the first unknown
+or repeated key alone, else all problems at once.
 
 ";
 

@@ -53,6 +53,8 @@ impl Stack {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // So that clients by reflection show the details of errors in words.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         let message_bytes = policy.limits.message_bytes;
         let default_timeout = policy.server.default_timeout;

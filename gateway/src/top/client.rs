@@ -154,7 +154,9 @@ fn silent() -> String {
 /// A status in words that help.
 fn explain(status: &Status) -> String {
     match status.code() {
-        Code::Unimplemented => "the gateway is too old to be watched".to_owned(),
+        Code::Unimplemented => {
+            "there is no WatchPools; is this the gRPC address of a gateway?".to_owned()
+        }
         _ if status.source().is_some() => root(status),
         code => format!("{code:?}: {}", status.message()),
     }

@@ -56,12 +56,14 @@ pub enum Scale {
 /// What a client is told of a WebP with several images in it.
 const ANIMATED: &str =
     "the frame cannot be decoded; it is an animated WebP, and a frame is one image";
+/// What a client is told of a JPEG that is made for printing.
+const CMYK: &str = "the frame cannot be decoded; it is a CMYK JPEG, convert it to RGB";
 
 /// Reads the header of an image, without decoding or allocating anything.
 ///
 /// # Errors
 /// `ImageTooLarge` above a limit, whatever else is wrong with the image; `FrameUndecodable` for
-/// what does not begin like a JPEG, PNG or WebP, and for an animated WebP.
+/// what does not begin like a JPEG, PNG or WebP, for an animated WebP and a JPEG in CMYK.
 pub fn probe(bytes: &[u8], limits: &ImageLimits) -> Result<Header, ServeError> {
     let header = jpeg::header(bytes).or_else(|| png::header(bytes));
     let header = header.or_else(|| webp::header(bytes));
@@ -75,6 +77,9 @@ pub fn probe(bytes: &[u8], limits: &ImageLimits) -> Result<Header, ServeError> {
     }
     if header.format == Format::WebP && webp::is_animated(bytes) {
         return Err(ServeError::with_message(ErrorCode::FrameUndecodable, ANIMATED));
+    }
+    if header.format == Format::Jpeg && jpeg::is_cmyk(bytes) {
+        return Err(ServeError::with_message(ErrorCode::FrameUndecodable, CMYK));
     }
     Ok(header)
 }

@@ -93,6 +93,7 @@ impl ReplicaSpec {
         };
         let seat = self.queue.register();
         status.send_modify(|status| status.state = ReplicaState::Running);
+        tracing::info!(replica = %id, "replica running");
         Worker::new(self, facts, id, executor, seat, status).pull(drain).await
     }
 }

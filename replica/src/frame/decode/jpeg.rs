@@ -10,6 +10,8 @@ const MAX_SCANS: u32 = 100;
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
+/// Where a frame header tells how many components a pixel has.
+const COMPONENTS: usize = 5;
 const PROGRESSIVE: [u8; 2] = [0xc2, 0xca];
 
 /// The marker segments of a JPEG (ISO/IEC 10918-1, Annex B) up to its first scan.
@@ -30,6 +32,14 @@ pub(in crate::frame) fn header(bytes: &[u8]) -> Option<Header> {
     let in_one_scan = scanned == Some(&components) && !PROGRESSIVE.contains(&marker);
     let working_bytes = if in_one_scan { 0 } else { coefficients(width, height, components) };
     Some(Header { format: Format::Jpeg, width: width.into(), height: height.into(), working_bytes })
+}
+
+/// Whether its pixels are of four colours, of which libjpeg makes no RGB.
+pub(in crate::frame) fn is_cmyk(bytes: &[u8]) -> bool {
+    let rest = bytes.strip_prefix(&[0xff, START_OF_IMAGE]).unwrap_or_default();
+    let mut segments = Segments { rest };
+    let frame = segments.find(|(marker, _)| is_frame_header(*marker));
+    frame.is_some_and(|(_, frame)| frame.get(COMPONENTS) == Some(&4))
 }
 
 /// Decodes to RGB8. Any warning of the decoder is an error: a damaged frame gives no result.
