@@ -6,7 +6,7 @@ BIN := target/release/framegate
 DEMO := $(BIN) --log warn,framegate::camera=error demo --clip .deps/clips/vtest.avi --clip .deps/clips/bikes.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test check unit black-box prove-main prove-doors docs bench build setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka docs bench build setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ prove-main: build ## Check what the main job promises, item by item
 
 prove-doors: build ## Check what the finished doors promise, item by item
 	$(PYTHON) -m pytest tests --prove doors -q
+
+prove-kafka: build ## Check what is promised of Kafka, item by item, on Apache Kafka (an hour)
+	$(PYTHON) -m pytest tests --prove kafka -q
 
 docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, configs/policy.schema.json
 	@$(BIN) docs .

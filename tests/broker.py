@@ -1,4 +1,4 @@
-"""A Kafka broker hosted by the test (librdkafka's mock cluster), and what was written to it."""
+"""A Kafka broker, and what the test wrote to it: one that runs, or one hosted by the test (librdkafka's mock cluster)."""
 
 import threading
 from collections import Counter
@@ -24,15 +24,16 @@ class Position:
 
 
 class Broker:
-    """The cluster lives in this process, as long as its producer."""
+    """Without an address it is a mock cluster in this process, which lives as long as its producer."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str | None = None) -> None:
         self.acknowledged: list[Position] = []
         self.failed: list[KafkaError] = []
         self._lock = threading.Lock()
-        self._producer = Producer({"test.mock.num.brokers": 1, "log_level": 3, "linger.ms": 1})
+        where = {"bootstrap.servers": address} if address else {"test.mock.num.brokers": 1}
+        self._producer = Producer({**where, "log_level": 3, "linger.ms": 1})
         brokers = self._producer.list_topics(timeout=LIMIT).brokers.values()
-        self.address = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
+        self.address = address or ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
 
     def __enter__(self) -> "Broker":
         return self

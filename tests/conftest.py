@@ -1,6 +1,7 @@
 """Fixtures of the suite: gateways that are cleaned up, and a bucket."""
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 
 from broker import Broker
 from gateway import Gateway
+from kafka_server import KafkaServer
+from kafka_server import missing as missing_kafka
 from places import FRAMES, missing
 
 pytest_plugins = ["prove"]
@@ -89,3 +92,28 @@ def broker() -> Iterator[Broker]:
     """A Kafka broker of the test's own, which outlives its gateways."""
     with Broker() as hosted:
         yield hosted
+
+
+@pytest.fixture(scope="session")
+def apache_kafka() -> None:
+    """Apache Kafka can be run here; else the test is skipped, by name, and in CI it fails."""
+    problem = missing_kafka()
+    if problem is None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(problem)
+    pytest.skip(problem)
+
+
+@pytest.fixture(scope="session")
+def shared_kafka(apache_kafka: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A broker that all tests share: each takes names of topics and groups of its own, and lets it run."""
+    with KafkaServer(tmp_path_factory.mktemp("kafka") / "shared") as server:
+        yield server
+
+
+@pytest.fixture
+def kafka(apache_kafka: None, tmp_path: Path) -> Iterator[KafkaServer]:
+    """A broker of the test's own, which it may stop and kill."""
+    with KafkaServer(tmp_path / "kafka") as server:
+        yield server

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-LISTS = {"main": ("item", range(1, 7)), "doors": ("doors", range(1, 7))}
+LISTS = {"main": ("item", range(1, 7)), "doors": ("doors", range(1, 7)), "kafka": ("kafka", range(1, 9))}
 """What can be proven: the mark of its tests, and the numbers of its items."""
 
 RECORDED = pytest.StashKey[list["Line"]]()
