@@ -12,20 +12,35 @@ from cryptography.hazmat.primitives.asymmetric import ec
 LOOPBACK = ipaddress.ip_address("127.0.0.1")
 
 
+class Authority:
+    """Vouches for whom it likes; `trusted` is the file that others know it by."""
+
+    def __init__(self, folder: Path, name: str = "authority") -> None:
+        self._folder, self._name = folder, name
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        certificate = _sign(name, self._key, name, self._key, is_authority=True)
+        self.trusted = folder / f"{name}.pem"
+        self.trusted.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, name: str, password: bytes | None = None) -> Path:
+        """A file with a key, encrypted if there is a password, and its certificate for loopback."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = _sign(name, key, self._name, self._key, is_authority=False)
+        encryption = (
+            serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+        )
+        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+        chain = self._folder / f"{name}.pem"
+        chain.write_bytes(private + leaf.public_bytes(serialization.Encoding.PEM))
+        return chain
+
+
 def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """What a server on loopback needs, and the file of the authority that vouches for it."""
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    authority = _sign("authority", authority_key, "authority", authority_key, is_authority=True)
-    leaf = _sign("server", key, "authority", authority_key, is_authority=False)
-    trusted, chain = folder / "authority.pem", folder / "server.pem"
-    trusted.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    chain.write_bytes(private + leaf.public_bytes(serialization.Encoding.PEM))
+    authority = Authority(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain)
-    return context, trusted
+    context.load_cert_chain(authority.issue("server"))
+    return context, authority.trusted
 
 
 def _sign(

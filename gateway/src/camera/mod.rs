@@ -107,6 +107,12 @@ async fn prepare(options: &Options) -> anyhow::Result<Prepared> {
             .with_context(|| format!("--seconds is {seconds}: give a number of at least 0"))?,
         None => Duration::MAX,
     };
+    let security = options
+        .kafka_security
+        .as_deref()
+        .map(|file| crate::policy::load_security(file, &options.brokers))
+        .transpose()?
+        .unwrap_or_default();
     let store = ClipStore::open(options)?;
     let mut clips = Vec::new();
     for source in &options.clips {
@@ -121,7 +127,7 @@ async fn prepare(options: &Options) -> anyhow::Result<Prepared> {
         schedule,
         frames: options.frames.unwrap_or(u64::MAX),
         end,
-        producer: Producer::connect(&options.brokers, capacity, CONNECT_TIMEOUT).await?,
+        producer: Producer::connect(&options.brokers, &security, capacity, CONNECT_TIMEOUT).await?,
     };
     Ok(Prepared { clips, show: Arc::new(show) })
 }

@@ -26,6 +26,10 @@ pub struct Options {
     /// Kafka brokers, `HOST:PORT` separated by commas.
     #[arg(long, value_name = "HOST:PORT,…")]
     pub brokers: String,
+    /// How the brokers are reached: a YAML file with the keys of a policy's `security`, such as
+    /// `tls: {}`.
+    #[arg(long, value_name = "FILE")]
+    pub kafka_security: Option<PathBuf>,
     /// A camera's topic and id: this and its number, from 1. The topics must exist, or the broker
     /// must make them by itself.
     #[arg(long, value_name = "PREFIX", default_value = "camera_")]

@@ -8,10 +8,14 @@ use rdkafka::{
 };
 
 use super::record::Position;
+use crate::{
+    kafka::{Logging, secure},
+    policy::Security,
+};
 
 /// Sends records and learns where the broker put them; clones share one Kafka client.
 #[derive(Clone)]
-pub(super) struct Producer(FutureProducer);
+pub(super) struct Producer(FutureProducer<Logging>);
 
 /// A record on its way.
 pub(super) struct Pending(DeliveryFuture);
@@ -21,11 +25,12 @@ impl Producer {
     /// on their way at a time.
     pub(super) async fn connect(
         brokers: &str,
+        security: &Security,
         capacity: usize,
         limit: Duration,
     ) -> anyhow::Result<Self> {
-        let producer: FutureProducer = config(brokers, capacity)
-            .create()
+        let producer: FutureProducer<Logging> = config(brokers, security, capacity)
+            .create_with_context(Logging::default())
             .with_context(|| format!("cannot send to the brokers {brokers}: check --brokers"))?;
         let probe = producer.clone();
         tokio::task::spawn_blocking(move || probe.client().fetch_metadata(None, limit)).await?.with_context(|| {
@@ -59,7 +64,7 @@ impl Pending {
     }
 }
 
-fn config(brokers: &str, capacity: usize) -> ClientConfig {
+fn config(brokers: &str, security: &Security, capacity: usize) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", brokers)
@@ -68,6 +73,7 @@ fn config(brokers: &str, capacity: usize) -> ClientConfig {
         // A frame's age counts from its capture: hardly wait for company.
         .set("linger.ms", "1")
         .set("queue.buffering.max.messages", capacity.to_string());
+    secure(&mut config, security);
     config
 }
 
@@ -79,8 +85,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_broker_that_does_not_answer_is_named_with_the_limit() {
-        let refusal =
-            Producer::connect("127.0.0.1:1", 10, Duration::from_millis(200)).await.err().unwrap();
+        let limit = Duration::from_millis(200);
+        let refused = Producer::connect("127.0.0.1:1", &Security::default(), 10, limit).await;
+        let refusal = refused.err().unwrap();
         let refusal = format!("{refusal:#}");
         assert!(refusal.contains("127.0.0.1:1") && refusal.contains("200ms"), "{refusal}");
     }

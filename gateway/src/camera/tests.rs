@@ -54,6 +54,7 @@ impl Site {
             s3: S3Target::default(),
             bucket_name: "frames".to_owned(),
             brokers: self.cluster.bootstrap_servers(),
+            kafka_security: None,
             topic_prefix: "camera_".to_owned(),
             cameras: 2,
             fps: 50.0,

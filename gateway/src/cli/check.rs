@@ -4,7 +4,9 @@ use std::{
     process::ExitCode,
 };
 
-use framegate::policy::{self, Autoscaling, Backend, Ingest, Limits, Model, Policy, Sink, Target};
+use framegate::policy::{
+    self, Autoscaling, Backend, Ingest, Limits, Model, Policy, Security, Sink, Target,
+};
 use framegate_replica::Artifact;
 
 use super::{REFUSED, output};
@@ -99,7 +101,8 @@ fn write_scaling(f: &mut fmt::Formatter, scaling: &Autoscaling) -> fmt::Result {
 
 fn write_ingest(f: &mut fmt::Formatter, ingest: &Ingest) -> fmt::Result {
     let (topics, models) = (ingest.topics.join(", "), ingest.models.join(", "));
-    writeln!(f, "ingest {topics} of {} as {}: {models}", ingest.brokers, ingest.group)?;
+    let brokers = brokers(&ingest.brokers, &ingest.security);
+    writeln!(f, "ingest {topics} of {brokers} as {}: {models}", ingest.group)?;
     match &ingest.dead_letter {
         Some(topic) => writeln!(f, "  failures go to the topic {topic}"),
         None => writeln!(f, "  failures go to the sinks"),
@@ -114,11 +117,19 @@ fn write_sink(f: &mut fmt::Formatter, sink: &Sink) -> fmt::Result {
             jsonl.drops.as_ref().map(|path| drops(&path.display())),
         ),
         Sink::Kafka(kafka) => (
-            format!("kafka: {} of {}", kafka.topic, kafka.brokers),
+            format!("kafka: {} of {}", kafka.topic, brokers(&kafka.brokers, &kafka.security)),
             kafka.drops.as_ref().map(|topic| drops(topic)),
         ),
     };
     writeln!(f, "sink {shown}{}", drops.unwrap_or_default())
+}
+
+/// The brokers, and how they are reached.
+fn brokers(brokers: &str, security: &Security) -> String {
+    match security.to_string() {
+        plain if plain.is_empty() => brokers.to_owned(),
+        secured => format!("{brokers} ({secured})"),
+    }
 }
 
 /// What keeps an artifact from being read here. The policy is valid all the same: the gateway serves

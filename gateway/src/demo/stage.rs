@@ -10,7 +10,7 @@ use super::options::Options;
 use crate::{
     camera,
     embedded_broker::EmbeddedBroker,
-    policy::{self, Bucket, JsonlSink, Policy, Sink},
+    policy::{self, Bucket, JsonlSink, Policy, Security, Sink},
 };
 
 /// What the demo plays on: its broker, its bucket, and the files of the run.
@@ -64,10 +64,12 @@ impl Stage {
         let broker = EmbeddedBroker::start(&topics, 1)?;
         for ingest in &mut policy.ingest {
             ingest.brokers = broker.bootstrap_servers().to_owned();
+            ingest.security = Security::default();
         }
         for sink in &mut policy.sinks {
             if let Sink::Kafka(sink) = sink {
                 sink.brokers = broker.bootstrap_servers().to_owned();
+                sink.security = Security::default();
             }
         }
         let in_folder = |name: &str| options.folder.join(name);
@@ -107,6 +109,7 @@ impl Stage {
             s3: camera::S3Target::default(),
             bucket_name: self.bucket_name.clone(),
             brokers: self.broker.bootstrap_servers().to_owned(),
+            kafka_security: None,
             topic_prefix: TOPIC_PREFIX.to_owned(),
             cameras: options.cameras,
             fps: options.fps,

@@ -3,7 +3,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde_json::Value;
 
 use super::record::{BadRecord, Header, MAX_VALUE_BYTES, RawRecord};
@@ -17,15 +17,21 @@ pub(super) struct Fields<'a> {
 
 enum Content<'a> {
     Text(&'a str),
+    /// The same as a JSON string.
+    Reference(String),
     Object(Value),
     /// Not looked at, because the reference is in a header and the value is something else.
     Ignored,
 }
 
-/// Numbers below this are seconds since 1970 (until the year 5138), others milliseconds (from 1973).
-const FIRST_MILLISECONDS: f64 = 1e11;
+/// Numbers below the first are seconds since 1970 (until the year 5138), below the next
+/// milliseconds (from 1973), then microseconds, and nanoseconds (of the same years).
+const FIRST_OF_UNITS: [(f64, f64); 3] = [(1e11, 1.0), (1e14, 1e3), (1e17, 1e6)];
+const NANOSECONDS: f64 = 1e9;
 /// The end of the year 9999, in seconds.
 const LAST_SECOND: f64 = 253_402_300_799.0;
+/// The first byte of a value in the form of Confluent's Schema Registry, which no text has.
+const SCHEMA_MAGIC: u8 = 0;
 
 impl<'a> Fields<'a> {
     pub(super) fn of(raw: &RawRecord<'a>, map: &RecordMap) -> Result<Self, BadRecord> {
@@ -40,6 +46,7 @@ impl<'a> Fields<'a> {
     pub(super) fn reference(&self, map: &RecordMap) -> Result<Cow<'_, str>, BadRecord> {
         let reference = match (&self.value, &map.uri) {
             (Content::Text(text), Selector::Pointer(_)) => Some(Cow::Borrowed(*text)),
+            (Content::Reference(text), Selector::Pointer(_)) => Some(Cow::Borrowed(text.as_str())),
             _ => self.text(&map.uri, "uri")?.map(Cow::Owned),
         };
         reference.filter(|text| !text.is_empty()).ok_or(BadRecord::NoReference)
@@ -59,26 +66,24 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A time: RFC 3339, or a number of seconds or milliseconds since 1970.
+    /// A time: RFC 3339, or a number of seconds, milliseconds, microseconds or nanoseconds since
+    /// 1970.
     pub(super) fn time(&self, selector: &Selector) -> Result<Option<SystemTime>, BadRecord> {
         let Some(value) = self.value(selector) else { return Ok(None) };
         let time = match value.as_ref() {
             Value::Number(number) => number.as_f64().and_then(time_of_number),
-            Value::String(text) => match text.parse::<f64>() {
-                Ok(number) => time_of_number(number),
-                Err(_) => text.parse::<Timestamp>().ok().map(SystemTime::from),
-            },
+            Value::String(text) => time_of_text(text),
             _ => None,
         };
         time.map(Some).ok_or(BadRecord::Field("captured_at"))
     }
 
-    /// A count: an unsigned integer, as a number or as text.
+    /// A count: an unsigned integer, as a number (`12.0` too, as some languages write it) or as text.
     pub(super) fn sequence(&self, selector: &Selector) -> Result<Option<u64>, BadRecord> {
         let Some(value) = self.value(selector) else { return Ok(None) };
         let number = match value.as_ref() {
-            Value::Number(number) => number.as_u64(),
-            Value::String(text) => text.parse().ok(),
+            Value::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
+            Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
         number.map(Some).ok_or(BadRecord::Field("sequence"))
@@ -86,7 +91,7 @@ impl<'a> Fields<'a> {
 
     /// Names: an array of strings, or one string with commas. An empty list counts as absent.
     pub(super) fn models(&self, selector: &Selector) -> Result<Option<Vec<String>>, BadRecord> {
-        let Some(value) = self.value(selector) else { return Ok(None) };
+        let Some(value) = self.field(selector) else { return Ok(None) };
         let names = match value.as_ref() {
             Value::Array(items) => {
                 items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
@@ -98,8 +103,18 @@ impl<'a> Fields<'a> {
         Ok(Some(names).filter(|names| !names.is_empty()))
     }
 
-    /// A field's value; `null` and absent are the same.
+    /// A field's single value; that of a list with one element is the element.
     fn value(&self, selector: &Selector) -> Option<Cow<'_, Value>> {
+        match self.field(selector)? {
+            Cow::Borrowed(Value::Array(items)) if items.len() == 1 => {
+                items.first().filter(|item| !item.is_null()).map(Cow::Borrowed)
+            }
+            other => Some(other),
+        }
+    }
+
+    /// A field as it is written; `null` and absent are the same.
+    fn field(&self, selector: &Selector) -> Option<Cow<'_, Value>> {
         match (selector, &self.value) {
             (Selector::Pointer(pointer), Content::Object(object)) => {
                 object.pointer(pointer).filter(|value| !value.is_null()).map(Cow::Borrowed)
@@ -119,22 +134,63 @@ fn content(value: Option<&[u8]>) -> Result<Content<'_>, BadRecord> {
     if value.len() > MAX_VALUE_BYTES {
         return Err(BadRecord::TooLarge);
     }
-    let text = std::str::from_utf8(value).map_err(|_| BadRecord::NotUtf8)?.trim();
+    if value.first() == Some(&SCHEMA_MAGIC) {
+        return Err(BadRecord::SchemaRegistry);
+    }
+    let text = std::str::from_utf8(value).map_err(|_| BadRecord::NotUtf8)?;
+    // Some producers begin a text with a byte order mark.
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let json = |text| serde_json::from_str(text).map_err(|_| BadRecord::BrokenJson);
     match text.bytes().next() {
         None => Err(BadRecord::NoValue),
-        Some(b'{') => {
-            serde_json::from_str(text).map(Content::Object).map_err(|_| BadRecord::BrokenJson)
-        }
+        Some(b'{') => json(text).map(Content::Object),
+        // A serializer of JSON writes a plain reference as a string. A key may begin like either.
+        Some(b'"' | b'[') => match json(text) {
+            Ok(Value::String(reference)) => Ok(Content::Reference(reference)),
+            Ok(list) => one_object(list).map(Content::Object),
+            Err(_) => Ok(Content::Text(text)),
+        },
         Some(_) => Ok(Content::Text(text)),
     }
 }
 
+/// The only object of a list.
+fn one_object(list: Value) -> Result<Value, BadRecord> {
+    match list {
+        Value::Array(mut items) if items.len() == 1 && items[0].is_object() => {
+            Ok(items.swap_remove(0))
+        }
+        _ => Err(BadRecord::SeveralFrames),
+    }
+}
+
+/// A number without a fraction that a double holds exactly.
+fn whole(number: f64) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    ((0.0..=EXACT).contains(&number) && number.fract() == 0.0).then_some(number as u64)
+}
+
+/// RFC 3339; without an offset it is UTC. A space may stand for the `T`.
+fn time_of_text(text: &str) -> Option<SystemTime> {
+    let text = text.trim();
+    if let Ok(number) = text.parse::<f64>() {
+        return time_of_number(number);
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time.into());
+    }
+    // A date alone is no time of capture.
+    let has_time = text.contains(':');
+    let civil = text.parse::<DateTime>().ok().filter(|_| has_time)?;
+    civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp().into())
+}
+
 /// To the microsecond, which is what a double holds of today's dates.
 fn time_of_number(number: f64) -> Option<SystemTime> {
-    let seconds = if number < FIRST_MILLISECONDS { number } else { number / 1e3 };
+    let unit = FIRST_OF_UNITS.iter().find(|(below, _)| number < *below);
+    let seconds = number / unit.map_or(NANOSECONDS, |(_, in_a_second)| *in_a_second);
     if !(0.0..=LAST_SECOND).contains(&seconds) {
         return None;
     }
-    let scale = if number < FIRST_MILLISECONDS { 1e6 } else { 1e3 };
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros((number * scale).round() as u64))
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros((seconds * 1e6).round() as u64))
 }

@@ -1,8 +1,8 @@
 //! A Kafka record becomes a [`Record`]. Pure.
 //!
-//! The value is either the reference itself as plain text, or a JSON object whose fields the
-//! policy's `record:` names, by JSON pointer or by header. Unknown keys are ignored; what nests
-//! deeper than 128 levels is refused by the JSON parser.
+//! The value is either the reference itself, as plain text or as a JSON string, or a JSON object
+//! whose fields the policy's `record:` names, by JSON pointer or by header. Unknown keys are
+//! ignored; what nests deeper than 128 levels is refused by the JSON parser.
 
 use std::{
     sync::Arc,
@@ -62,6 +62,15 @@ pub enum BadRecord {
     /// It begins like a JSON object and is none.
     #[error("the record's value is not valid JSON")]
     BrokenJson,
+    /// It is Avro, Protobuf or JSON with the prefix of Confluent's Schema Registry.
+    #[error(
+        "the record's value has the prefix of a schema registry; send plain text or JSON without \
+         it, or put the reference into a header and name that in `record.uri`"
+    )]
+    SchemaRegistry,
+    /// It is a list of several things, or of something else than an object.
+    #[error("the record's value is a list; send one JSON object for each frame")]
+    SeveralFrames,
     /// The field with the reference is absent or empty.
     #[error("the record has no frame reference where `record.uri` looks for it")]
     NoReference,
@@ -86,9 +95,12 @@ impl BadRecord {
     /// The error that the record's entries are answered with.
     pub fn error(self) -> ServeError {
         let code = match self {
-            Self::NoValue | Self::NotUtf8 | Self::BrokenJson | Self::NoReference => {
-                ErrorCode::MalformedReference
-            }
+            Self::NoValue
+            | Self::NotUtf8
+            | Self::BrokenJson
+            | Self::SchemaRegistry
+            | Self::SeveralFrames
+            | Self::NoReference => ErrorCode::MalformedReference,
             Self::TooLarge | Self::Field(_) => ErrorCode::InvalidRequest,
         };
         ServeError::with_message(code, self.to_string())
@@ -109,7 +121,7 @@ impl Record {
             None => default_camera(raw),
         };
         Ok(Self {
-            uri: format!("{}{reference}", map.uri_prefix),
+            uri: prefixed(&map.uri_prefix, &reference),
             camera_id,
             captured_at: fields.time(&map.captured_at)?.or_else(|| broker_time(raw.timestamp_ms)),
             sequence: fields.sequence(&map.sequence)?,
@@ -129,6 +141,13 @@ impl Record {
             traceparent: traceparent(raw.headers),
         }
     }
+}
+
+/// The reference behind its prefix, with one slash between them.
+fn prefixed(prefix: &str, reference: &str) -> String {
+    let reference =
+        if prefix.ends_with('/') { reference.trim_start_matches('/') } else { reference };
+    format!("{prefix}{reference}")
 }
 
 /// The record's key if it is a sensible name, else the topic.

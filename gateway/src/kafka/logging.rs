@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rdkafka::{
     ClientContext,
@@ -10,35 +10,81 @@ use rdkafka::{
 /// of one client.
 #[derive(Clone, Default)]
 pub(crate) struct Logging {
-    last: Arc<Mutex<Option<RDKafkaErrorCode>>>,
+    trouble: Arc<Mutex<Trouble>>,
 }
 
+/// What the client is in, until it works again.
+#[derive(Default)]
+struct Trouble {
+    /// The kinds that were logged, at most one of each that there is.
+    told: Vec<Option<RDKafkaErrorCode>>,
+    /// librdkafka's last line about a failure. A consumer's errors come without their reason,
+    /// which this line gives just before.
+    reason: String,
+}
+
+/// The facilities of librdkafka that report failures: of a connection, and of a token's endpoint.
+const FAILURES: [&str; 3] = ["FAIL", "ERROR", "OIDC"];
+
 impl Logging {
-    /// A transient error: logged as a warning once until it changes or ends, since librdkafka
-    /// repeats it with every failed try to connect.
+    /// A transient error: each kind is logged as a warning once until the client works again, since
+    /// librdkafka repeats it with every failed try to connect.
     pub(crate) fn trouble(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        let mut last = self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if *last == code {
+        let told = {
+            let mut trouble = self.lock();
+            let told = trouble.told.contains(&code);
+            if !told {
+                trouble.told.push(code);
+            }
+            told
+        };
+        if told {
             tracing::debug!(%error, reason, "kafka still in trouble");
         } else {
-            tracing::warn!(%error, reason, "kafka in trouble, librdkafka keeps trying");
-            *last = code;
+            let advice = advice(code);
+            tracing::warn!(%error, reason, advice, "kafka in trouble, librdkafka keeps trying");
         }
+    }
+
+    /// The same for an error that a consumer's poll has given.
+    pub(crate) fn polled(&self, error: &KafkaError) {
+        let reason = self.lock().reason.clone();
+        self.trouble(error, &reason);
     }
 
     /// The broker answers.
     pub(crate) fn recovered(&self) {
-        let mut last = self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(code) = last.take() {
-            tracing::info!(trouble = %code, "kafka works again");
+        let mut trouble = self.lock();
+        if let Some(code) = trouble.told.first().copied() {
+            let code = code.map(|code| code.to_string()).unwrap_or_default();
+            tracing::info!(trouble = code, "kafka works again");
+            *trouble = Trouble::default();
         }
+    }
+
+    /// A log line of librdkafka. Its errors are reported through the context too, so the lines are
+    /// for those who look for details.
+    pub(crate) fn line(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        if FAILURES.contains(&facility) {
+            self.lock().reason = line.to_owned();
+        }
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(facility, line, "librdkafka");
+            }
+            _ => tracing::debug!(facility, line, "librdkafka"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
 impl ClientContext for Logging {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log(level, facility, line);
+        self.line(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -46,13 +92,18 @@ impl ClientContext for Logging {
     }
 }
 
-/// A log line of librdkafka. Its errors are reported through the context too, so the lines are for
-/// those who look for details.
-pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-            tracing::error!(facility, line, "librdkafka");
+/// What an operator can do about it.
+fn advice(code: Option<RDKafkaErrorCode>) -> &'static str {
+    match code {
+        Some(RDKafkaErrorCode::Authentication) => {
+            "correct `security.sasl`, or the user's rights at the broker or token endpoint"
         }
-        _ => tracing::debug!(facility, line, "librdkafka"),
+        Some(RDKafkaErrorCode::SSL) => {
+            "correct `security.tls`: `ca` must vouch for the broker, whose certificate must name its host"
+        }
+        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
+            "start the broker, or correct `brokers`; if it wants TLS or SASL, write `security`"
+        }
+        _ => "",
     }
 }

@@ -2,7 +2,9 @@
 //! and how they log.
 
 mod logging;
+mod security;
 mod settings;
 
-pub(crate) use logging::{Logging, log};
+pub(crate) use logging::Logging;
+pub(crate) use security::secure;
 pub(crate) use settings::{common, milliseconds, producer};

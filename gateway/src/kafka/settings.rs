@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
+use super::security::secure;
+use crate::policy::Security;
+
 /// The settings of every client.
-pub(crate) fn common(brokers: &str) -> ClientConfig {
+pub(crate) fn common(brokers: &str, security: &Security) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", brokers)
@@ -12,13 +15,14 @@ pub(crate) fn common(brokers: &str) -> ClientConfig {
         // The default of 10 s would keep a client away for that long after a broker's restart.
         .set("reconnect.backoff.max.ms", "2000")
         .set_log_level(RDKafkaLogLevel::Warning);
+    secure(&mut config, security);
     config
 }
 
 /// The settings of every producer: what it sends is acknowledged by all in-sync replicas, and what
 /// it sends again by itself is not written twice.
-pub(crate) fn producer(brokers: &str) -> ClientConfig {
-    let mut config = common(brokers);
+pub(crate) fn producer(brokers: &str, security: &Security) -> ClientConfig {
+    let mut config = common(brokers, security);
     config.set("enable.idempotence", "true").set("acks", "all");
     config
 }

@@ -9,8 +9,10 @@ use super::key::{Key, TextKey};
 use super::model::Model;
 use super::nearest::instead;
 use super::overload::Overload;
+use super::paths::Base;
 use super::raw::{RawDelivery, RawIngest, RawKafka, RawRetries, RawStart, Text};
 use super::record::RecordMap;
+use super::security::Security;
 use super::topics::{check_brokers, check_topic, covers, resolve_topics};
 use super::units::{DURATION, whole};
 
@@ -44,6 +46,8 @@ pub struct Ingest {
     pub number: u32,
     /// `host:port`, separated by commas.
     pub brokers: String,
+    /// How the brokers are reached.
+    pub security: Security,
     /// What to subscribe to, at least one: names, and patterns that begin with `^`, as librdkafka takes them.
     pub topics: Vec<String>,
     /// The consumer group.
@@ -94,20 +98,33 @@ pub struct Retries {
     pub backoff: Duration,
 }
 
-pub(super) fn resolve(raw: &[RawIngest], models: &[Model], checks: &mut Checks) -> Vec<Ingest> {
-    (0..).zip(raw).map(|(number, item)| Ingest::resolve(number, item, models, checks)).collect()
+pub(super) fn resolve(
+    raw: &[RawIngest],
+    models: &[Model],
+    base: &Base,
+    checks: &mut Checks,
+) -> Vec<Ingest> {
+    let ingest = |(number, item)| Ingest::resolve(number, item, models, base, checks);
+    (0..).zip(raw).map(ingest).collect()
 }
 
 impl Ingest {
-    fn resolve(number: u32, raw: &RawIngest, models: &[Model], checks: &mut Checks) -> Self {
+    fn resolve(
+        number: u32,
+        raw: &RawIngest,
+        models: &[Model],
+        base: &Base,
+        checks: &mut Checks,
+    ) -> Self {
         // The only kind there is; the compiler asks here when another comes.
         let RawDelivery::AtLeastOnce = raw.delivery.unwrap_or_default();
-        let RawKafka { brokers, topics, group } = &raw.kafka;
+        let RawKafka { brokers, security, topics, group } = &raw.kafka;
         let topics = resolve_topics(topics, checks);
         check_brokers(brokers, checks);
         Self {
             number,
             brokers: brokers.value.clone(),
+            security: Security::resolve(security.as_ref(), &brokers.value, base, checks),
             group: checks.text(group, "a consumer group's name", LONGEST_GROUP),
             instance_id: raw
                 .group_instance_id

@@ -22,6 +22,7 @@ mod raw;
 mod record;
 mod s3;
 mod schema;
+mod security;
 mod server;
 mod sink;
 mod topics;
@@ -44,6 +45,7 @@ pub use model::{Backend, Model};
 pub use overload::Overload;
 pub use record::{RecordMap, Selector};
 pub use schema::schema;
+pub use security::{Identity, Mechanism, Sasl, Secret, Security, Tls};
 pub use server::Server;
 pub use sink::{Compression, Fsync, JsonlSink, KafkaSink, Rotation, Sink};
 pub use units::parse_duration;
@@ -77,10 +79,23 @@ pub struct Policy {
 /// # Errors
 /// All reasons for which the policy is refused, or the one for which the file cannot be read.
 pub fn load(path: &Path) -> Result<Policy, PolicyErrors> {
-    let refuse = |reason| PolicyErrors::of_file(path, reason);
-    let bytes = read_bounded(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8 text".into()))?;
-    parse(&text, path)
+    parse(&text_of(path)?, path)
+}
+
+/// Reads a file that holds what `security:` of a policy does, for clients of `brokers` (`host:port`, separated by
+/// commas); relative paths in it are relative to its folder.
+///
+/// # Errors
+/// All reasons for which it is refused, or the one for which the file cannot be read.
+pub fn load_security(path: &Path, brokers: &str) -> Result<Security, PolicyErrors> {
+    let text = text_of(path)?;
+    let raw = yaml::read(&text).map_err(|finding| PolicyErrors::new(path, &text, vec![finding]))?;
+    let mut checks = Checks::default();
+    let security = Security::resolve(Some(&raw), brokers, &Base::of(path), &mut checks);
+    match checks.into_findings() {
+        findings if findings.is_empty() => Ok(security),
+        findings => Err(PolicyErrors::new(path, &text, findings)),
+    }
 }
 
 /// Resolves the policy in `text`. `file` names it in problems, and its folder is what relative paths start from.
@@ -102,6 +117,12 @@ pub fn parse(text: &str, file: &Path) -> Result<Policy, PolicyErrors> {
     }
 }
 
+fn text_of(path: &Path) -> Result<String, PolicyErrors> {
+    let refuse = |reason| PolicyErrors::of_file(path, reason);
+    let bytes = read_bounded(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8 text".into()))
+}
+
 /// At most one byte more than a policy may have, so that a longer file is noticed and not read.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -115,7 +136,7 @@ fn resolve(raw: &RawPolicy, base: &Base, checks: &mut Checks) -> Policy {
         server: Server::resolve(&raw.server.clone().unwrap_or_default(), checks),
         limits: Limits::resolve(&raw.limits.clone().unwrap_or_default(), checks),
         buckets: bucket::resolve(raw.buckets.as_deref().unwrap_or_default(), base, checks),
-        ingest: ingest::resolve(raw.ingest(), &models, checks),
+        ingest: ingest::resolve(raw.ingest(), &models, base, checks),
         models,
         sinks: sink::resolve(raw.sinks.as_deref().unwrap_or_default(), base, checks),
     };

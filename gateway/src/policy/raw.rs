@@ -7,6 +7,7 @@
 
 mod ingest;
 mod model;
+mod security;
 mod sink;
 mod text;
 
@@ -16,6 +17,7 @@ use serde_saphyr::Spanned;
 
 pub(super) use ingest::*;
 pub(super) use model::*;
+pub(super) use security::*;
 pub(super) use sink::*;
 pub(super) use text::{Entries, Text};
 

@@ -12,6 +12,7 @@ use super::paths::Base;
 use super::raw::{
     RawCompression, RawFsync, RawJsonl, RawKafkaSink, RawPolicy, RawRotate, RawSink, Text,
 };
+use super::security::Security;
 use super::topics::{check_brokers, check_topic, share_a_broker};
 use super::units::{BYTES, DURATION, whole};
 
@@ -80,6 +81,8 @@ pub enum Fsync {
 pub struct KafkaSink {
     /// `host:port`, separated by commas.
     pub brokers: String,
+    /// How the brokers are reached.
+    pub security: Security,
     /// The topic of results; no ingest of the same brokers reads it.
     pub topic: String,
     /// The topic of one record per dropped (record, model); none are written without it.
@@ -109,6 +112,8 @@ pub enum Compression {
     Snappy,
     /// Quick, and smaller than snappy.
     Lz4,
+    /// Smaller than gzip, and quicker.
+    Zstd,
 }
 
 /// What the sinks so far write to.
@@ -124,7 +129,7 @@ pub(super) fn resolve(raw: &[RawSink], base: &Base, checks: &mut Checks) -> Vec<
     raw.iter()
         .map(|sink| match sink {
             RawSink::Jsonl(raw) => Sink::Jsonl(JsonlSink::resolve(raw, &mut written, base, checks)),
-            RawSink::Kafka(raw) => Sink::Kafka(KafkaSink::resolve(raw, &mut written, checks)),
+            RawSink::Kafka(raw) => Sink::Kafka(KafkaSink::resolve(raw, &mut written, base, checks)),
         })
         .collect()
 }
@@ -173,7 +178,12 @@ impl Fsync {
 }
 
 impl KafkaSink {
-    fn resolve<'a>(raw: &'a RawKafkaSink, written: &mut Written<'a>, checks: &mut Checks) -> Self {
+    fn resolve<'a>(
+        raw: &'a RawKafkaSink,
+        written: &mut Written<'a>,
+        base: &Base,
+        checks: &mut Checks,
+    ) -> Self {
         check_brokers(&raw.brokers, checks);
         written.topic(&raw.brokers, &raw.topic, checks);
         if let Some(drops) = &raw.drops {
@@ -181,6 +191,7 @@ impl KafkaSink {
         }
         let sink = Self {
             brokers: raw.brokers.value.clone(),
+            security: Security::resolve(raw.security.as_ref(), &raw.brokers.value, base, checks),
             topic: raw.topic.value.clone(),
             drops: raw.drops.as_ref().map(|drops| drops.value.clone()),
             compression: Compression::from(raw.compression.unwrap_or_default()),
@@ -220,6 +231,7 @@ impl From<RawCompression> for Compression {
             RawCompression::Gzip => Self::Gzip,
             RawCompression::Snappy => Self::Snappy,
             RawCompression::Lz4 => Self::Lz4,
+            RawCompression::Zstd => Self::Zstd,
         }
     }
 }

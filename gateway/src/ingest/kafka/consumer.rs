@@ -187,7 +187,7 @@ impl ConsumerThread {
                 return Ok(Some(Fetched::of(&message)));
             }
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-            Some(Err(error)) => logging.trouble(&error, "poll"),
+            Some(Err(error)) => logging.polled(&error),
             None => {}
         }
         Ok(None)

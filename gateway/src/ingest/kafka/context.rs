@@ -8,7 +8,7 @@ use rdkafka::{
 };
 
 use super::group::Group;
-use crate::kafka::{self, Logging};
+use crate::kafka::Logging;
 
 /// What librdkafka calls back: all from within the consumer's poll and its drop, so on the
 /// consumer's thread. The lock is there because a context is shared by its type; it is never held
@@ -31,7 +31,7 @@ impl GroupContext {
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        kafka::log(level, facility, line);
+        self.logging.line(level, facility, line);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {

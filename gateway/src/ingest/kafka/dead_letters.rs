@@ -9,7 +9,7 @@ use rdkafka::{
 };
 
 use super::settings;
-use crate::{ingest::entry::Entry, kafka::Logging};
+use crate::{ingest::entry::Entry, kafka::Logging, policy::Security};
 
 /// Writes entries that cannot be served to the dead-letter topic: the record as it was, with
 /// headers that say where it came from, for which model it failed and why.
@@ -33,11 +33,12 @@ impl DeadLetters {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub fn new(brokers: &str, topic: &str) -> anyhow::Result<Self> {
-        let producer =
-            settings::producer(brokers).create_with_context(Logging::default()).with_context(
-                || format!("the producer for dead-letter topic {topic} cannot be created"),
-            )?;
+    pub fn new(brokers: &str, security: &Security, topic: &str) -> anyhow::Result<Self> {
+        let producer = settings::producer(brokers, security)
+            .create_with_context(Logging::default())
+            .with_context(|| {
+                format!("the producer for dead-letter topic {topic} cannot be created")
+            })?;
         Ok(Self { producer, topic: topic.to_owned() })
     }
 

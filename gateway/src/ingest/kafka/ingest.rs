@@ -232,7 +232,7 @@ fn delivery(
 
 fn dead_letters(ingest: &policy::Ingest) -> anyhow::Result<Option<Arc<DeadLetters>>> {
     let Some(topic) = &ingest.dead_letter else { return Ok(None) };
-    Ok(Some(Arc::new(DeadLetters::new(&ingest.brokers, topic)?)))
+    Ok(Some(Arc::new(DeadLetters::new(&ingest.brokers, &ingest.security, topic)?)))
 }
 
 fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<SharedConsumer> {

@@ -4,7 +4,7 @@ use rdkafka::ClientConfig;
 
 use crate::{
     kafka::{self, common, milliseconds},
-    policy::{Ingest, Start},
+    policy::{Ingest, Security, Start},
 };
 
 /// How often librdkafka reports the ends of the partitions.
@@ -23,7 +23,7 @@ const MAX_DEAD_LETTER_BYTES: &str = "2097152";
 
 /// The settings of the consumer: offsets are committed by us alone.
 pub(super) fn consumer(ingest: &Ingest) -> ClientConfig {
-    let mut config = common(&ingest.brokers);
+    let mut config = common(&ingest.brokers, &ingest.security);
     config
         .set("group.id", &ingest.group)
         .set("enable.auto.commit", "false")
@@ -44,8 +44,8 @@ pub(super) fn consumer(ingest: &Ingest) -> ClientConfig {
 }
 
 /// The settings of the producer of dead letters: none lost, none twice.
-pub(super) fn producer(brokers: &str) -> ClientConfig {
-    let mut config = kafka::producer(brokers);
+pub(super) fn producer(brokers: &str, security: &Security) -> ClientConfig {
+    let mut config = kafka::producer(brokers, security);
     config
         .set("linger.ms", "5")
         .set("message.max.bytes", MAX_DEAD_LETTER_BYTES)

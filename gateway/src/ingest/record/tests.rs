@@ -69,13 +69,63 @@ fn absent_and_null_fields_fall_back() {
 #[test]
 fn times_are_text_seconds_or_milliseconds() {
     let at = |json: &str| read(&format!(r#"{{"uri": "a", "captured_at": {json}}}"#));
-    for json in
-        ["1795341600.5", "1795341600500", r#""1795341600.5""#, r#""2026-11-22T10:00:00.5Z""#]
-    {
+    for json in [
+        "1795341600.5",
+        "1795341600500",
+        "1795341600500000",
+        "1795341600500000000",
+        r#""1795341600.5""#,
+        r#""1795341600500000000""#,
+        r#""2026-11-22T10:00:00.5Z""#,
+        r#""2026-11-22T10:00:00.5""#,
+        r#""2026-11-22 10:00:00.500000""#,
+        r#""2026-11-22 11:00:00.5+01:00""#,
+        "[1795341600.5]",
+    ] {
         assert_eq!(at(json).unwrap().captured_at, time(1_795_341_600_500), "{json}");
     }
-    for json in ["-1", "1e300", r#""yesterday""#, r#""NaN""#, "true", "[]"] {
+    for json in
+        ["-1", "1e300", r#""yesterday""#, r#""2026-11-22""#, r#""NaN""#, "true", "[]", "[1, 2]"]
+    {
         assert_eq!(at(json), Err(BadRecord::Field("captured_at")), "{json}");
+    }
+}
+
+#[test]
+fn other_shapes_that_producers_write() {
+    let reads = |value: &str| Record::read(&raw(value.as_bytes()), &pointers());
+    for value in [r#""a.jpg""#, "\u{feff}a.jpg", r#"[{"uri": "a.jpg"}]"#, r#"{"uri": ["a.jpg"]}"#] {
+        assert_eq!(reads(value).unwrap().uri, "a.jpg", "{value}");
+    }
+    assert_eq!(reads("[cam]/a.jpg").unwrap().uri, "[cam]/a.jpg", "a key may begin so");
+    let listed = reads(r#"{"uri": "a", "camera_id": [7], "sequence": 12.0}"#).unwrap();
+    assert_eq!((&*listed.camera_id, listed.sequence), ("7", Some(12)));
+    for (value, reason) in [
+        (r#"[{"uri": "a"}, {"uri": "b"}]"#, BadRecord::SeveralFrames),
+        ("[]", BadRecord::SeveralFrames),
+        (r#"{"uri": ["a", "b"]}"#, BadRecord::Field("uri")),
+        (r#"{"uri": "a", "sequence": 1.5}"#, BadRecord::Field("sequence")),
+        ("\0\0\0\0\u{7}{\"uri\": \"a\"}", BadRecord::SchemaRegistry),
+        (r#""""#, BadRecord::NoReference),
+    ] {
+        assert_eq!(reads(value), Err(reason), "{value}");
+    }
+    let nested = RecordMap { uri: Selector::Pointer("/frames/0/path".into()), ..pointers() };
+    let read = Record::read(&raw(br#"{"frames": [{"path": "a.jpg"}]}"#), &nested);
+    assert_eq!(read.unwrap().uri, "a.jpg");
+}
+
+#[test]
+fn between_a_prefix_and_a_reference_is_one_slash() {
+    for (prefix, reference, uri) in [
+        ("s3://cams/", "/site/a.jpg", "s3://cams/site/a.jpg"),
+        ("s3://cams/", "site/a.jpg", "s3://cams/site/a.jpg"),
+        ("frames:", "a.jpg", "frames:a.jpg"),
+        ("/var", "/frames/a.jpg", "/var/frames/a.jpg"),
+        ("", "/var/frames/a.jpg", "/var/frames/a.jpg"),
+    ] {
+        let map = RecordMap { uri_prefix: prefix.into(), ..pointers() };
+        assert_eq!(Record::read(&raw(reference.as_bytes()), &map).unwrap().uri, uri);
     }
 }
 
@@ -107,7 +157,7 @@ fn bad_records_have_their_reasons() {
         (deep.as_bytes(), BadRecord::BrokenJson),
         (b"{}", BadRecord::NoReference),
         (br#"{"uri": ""}"#, BadRecord::NoReference),
-        (br#"{"uri": ["a"]}"#, BadRecord::Field("uri")),
+        (br#"{"uri": {"a": 1}}"#, BadRecord::Field("uri")),
         (br#"{"uri": "a", "camera_id": {}}"#, BadRecord::Field("camera_id")),
         (br#"{"uri": "a", "sequence": -1}"#, BadRecord::Field("sequence")),
         (br#"{"uri": "a", "models": [1]}"#, BadRecord::Field("models")),

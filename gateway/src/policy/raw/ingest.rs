@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
-use super::Text;
+use super::{RawSecurity, Text};
 use crate::policy::node::Node;
 use crate::policy::{ingest, overload, record, topics};
 
@@ -56,6 +56,8 @@ pub(in crate::policy) struct RawKafka {
     /// `host:port`, or several with commas.
     #[schemars(transform = topics::BROKERS.form())]
     pub brokers: Text,
+    #[schemars(with = "Option<RawSecurity>", extend("x-default" = "none"))]
+    pub security: Option<Spanned<RawSecurity>>,
     /// A topic or a list of them: names, and POSIX patterns that begin with `^`, such as `^camera_[0-9]+$`.
     #[schemars(schema_with = "one_or_many")]
     pub topics: Spanned<Node>,
@@ -64,24 +66,26 @@ pub(in crate::policy) struct RawKafka {
     pub group: Text,
 }
 
-/// Where a record keeps what a reference needs: a JSON pointer (RFC 6901, begins with `/`) into its value, or the name
-/// of a header. A value that is not JSON is the reference itself.
+/// Where a record keeps what a reference needs: a JSON pointer (RFC 6901, begins with `/`) into its value, such as
+/// `/camera/id` or `/frames/0/path`, or the name of a header. A value that is no JSON object is the reference itself, as
+/// plain text or as a JSON string. A list of one element counts as the element.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct RawRecord {
     /// The frame's reference. A JSON record must have one.
     #[schemars(transform = record::URI.form())]
     pub uri: Option<Text>,
-    /// The camera. Without it, the record's key, or else its topic.
+    /// The camera: text, or a whole number. Without it, the record's key, or else its topic.
     #[schemars(transform = record::CAMERA_ID.form())]
     pub camera_id: Option<Text>,
-    /// The time of capture: RFC 3339, or seconds or milliseconds since 1970. Without it, Kafka's timestamp.
+    /// The time of capture: RFC 3339 (UTC where no offset is written), or seconds, milliseconds, microseconds or
+    /// nanoseconds since 1970, told apart by their size. Without it, Kafka's timestamp.
     #[schemars(transform = record::CAPTURED_AT.form())]
     pub captured_at: Option<Text>,
     /// The frame's number within its camera.
     #[schemars(transform = record::SEQUENCE.form())]
     pub sequence: Option<Text>,
-    /// The models that are asked for.
+    /// The models that are asked for: a list of names, or one text with commas.
     #[schemars(transform = record::MODELS.form())]
     pub models: Option<Text>,
     /// What is put before every reference, so that records may hold bare keys: `frames:`.

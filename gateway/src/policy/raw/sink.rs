@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
-use super::Text;
+use super::{RawSecurity, Text};
 use crate::policy::{paths, sink, topics};
 
 /// Where results of records go; each sink has one key, its kind.
@@ -66,6 +66,8 @@ pub(in crate::policy) struct RawKafkaSink {
     /// `host:port`, or several with commas.
     #[schemars(transform = topics::BROKERS.form())]
     pub brokers: Text,
+    #[schemars(with = "Option<RawSecurity>", extend("x-default" = "none"))]
+    pub security: Option<Spanned<RawSecurity>>,
     /// The topic of results; no ingest of the same brokers reads it.
     #[schemars(transform = topics::TOPIC.form())]
     pub topic: Text,
@@ -104,4 +106,6 @@ pub(in crate::policy) enum RawCompression {
     Snappy,
     /// Quick, and smaller than snappy.
     Lz4,
+    /// Smaller than gzip, and quicker.
+    Zstd,
 }

@@ -8,6 +8,7 @@ mod refused_sections;
 mod refused_yaml;
 mod robust;
 mod s3;
+mod security;
 mod sinks;
 
 use std::path::Path;

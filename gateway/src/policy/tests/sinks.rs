@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{assert_refused_beside, parse_text};
-use crate::policy::{Compression, Fsync, KafkaSink, Rotation, Sink};
+use crate::policy::{Compression, Fsync, KafkaSink, Rotation, Security, Sink};
 
 const MODEL: &str = "models: { m: { artifact: a } }\n";
 /// A model, and an ingest of camera topics with a dead-letter topic.
@@ -15,6 +15,7 @@ fn the_least_kafka_sink_has_the_documented_defaults() {
     let policy = parse_text(&format!("{MODEL}sinks: [kafka: {{ brokers: \"k:1\", topic: t }}]"));
     let kafka = KafkaSink {
         brokers: "k:1".into(),
+        security: Security::default(),
         topic: "t".into(),
         drops: None,
         compression: Compression::None,
@@ -93,7 +94,10 @@ fn kafka() {
         &[
             ("drops: ▸t", ".drops: a sink writes `t` already; name another"),
             ("drops: ▸a/b", ".drops: a topic's name (letters"),
-            ("compression: ▸zstd", ".compression: `zstd` is not accepted; write one of `none`,"),
+            (
+                "compression: ▸brotli",
+                ".compression: `brotli` is not accepted; write one of `none`,",
+            ),
             ("compression: ▸lz5", ".compression: `lz5` is not accepted; did you mean `lz4`?"),
             ("▸acks: 1", ": unknown key `acks`; write one of `brokers`, `topic`"),
             ("linger: ▸1m", ".linger: a duration from 0s to 10s; got `1m`"),

@@ -7,7 +7,7 @@ use crate::{
 
 /// The settings of a sink's producer.
 pub(super) fn of(sink: &KafkaSink) -> ClientConfig {
-    let mut config = kafka::producer(&sink.brokers);
+    let mut config = kafka::producer(&sink.brokers, &sink.security);
     config
         .set("compression.type", codec(sink.compression))
         .set("linger.ms", sink.linger.as_millis().to_string())
@@ -24,5 +24,6 @@ fn codec(compression: Compression) -> &'static str {
         Compression::Gzip => "gzip",
         Compression::Snappy => "snappy",
         Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
     }
 }

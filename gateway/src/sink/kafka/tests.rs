@@ -27,6 +27,7 @@ fn broker() -> EmbeddedBroker {
 fn policy(brokers: &str) -> policy::KafkaSink {
     policy::KafkaSink {
         brokers: brokers.to_owned(),
+        security: policy::Security::default(),
         topic: RESULTS.to_owned(),
         drops: Some(DROPS.to_owned()),
         compression: Compression::None,

@@ -26,7 +26,7 @@ use crate::{
     ingest::{KafkaIngest, OutcomeKind, OutcomeObserver},
     intake::{FrameRequest, FrameSource, Intake},
     metrics::Registry,
-    policy::{Ingest, Overload, RecordMap, Retries, Selector, Start},
+    policy::{Ingest, Overload, RecordMap, Retries, Security, Selector, Start},
     sink::{Acknowledged, Batch, Sink, SinkError, Sinks},
 };
 
@@ -315,6 +315,7 @@ fn policy(brokers: &str, models: &[&str]) -> Ingest {
     Ingest {
         number: 0,
         brokers: brokers.to_owned(),
+        security: Security::default(),
         topics: vec!["^camera_[0-9]+$".to_owned()],
         group: "framegate".to_owned(),
         instance_id: None,
