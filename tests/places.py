@@ -17,6 +17,11 @@ def binary() -> Path:
     return ROOT / os.environ.get("FRAMEGATE_BIN", "target/release/framegate")
 
 
+def failpoints_binary() -> Path:
+    """The same with failpoints, which only tests that make it fail run."""
+    return ROOT / os.environ.get("FRAMEGATE_FAILPOINTS_BIN", "target/failpoints/framegate")
+
+
 def onnx_runtime() -> Path:
     """The library that the onnx backend loads."""
     return ROOT / os.environ.get("ORT_DYLIB_PATH", ".deps/onnxruntime/libonnxruntime.so")

@@ -9,8 +9,8 @@ T = TypeVar("T")
 PAUSE = 0.02
 
 
-def wait_until(what: str, condition: Callable[[], T], timeout: float = 20.0) -> T:
-    """Asks `condition` until it answers something true, and returns that."""
+def wait_until(what: str, condition: Callable[[], T], timeout: float = 20.0, pause: float = PAUSE) -> T:
+    """Asks `condition` every `pause` s until it answers something true, and returns that."""
     deadline = time.monotonic() + timeout
     while True:
         answer = condition()
@@ -18,4 +18,4 @@ def wait_until(what: str, condition: Callable[[], T], timeout: float = 20.0) -> 
             return answer
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout} s: {what}; last seen: {answer!r}")
-        time.sleep(PAUSE)
+        time.sleep(pause)

@@ -9,11 +9,20 @@ mod artifact;
 mod artifact_folder;
 pub mod backend;
 mod cost;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
 pub mod frame;
 mod job;
 mod output;
 mod task;
 mod worker;
+
+/// A place where tests make things fail: nothing, without the feature `failpoints`.
+#[cfg(not(feature = "failpoints"))]
+#[macro_export]
+macro_rules! failpoint {
+    ($($point:tt)*) => {};
+}
 
 pub use answer::{Answer, Responder, Served, Timings};
 pub use artifact::{

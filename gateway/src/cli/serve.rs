@@ -22,6 +22,11 @@ pub async fn run(options: Options) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
+    #[cfg(feature = "failpoints")]
+    if let Err(problem) = framegate_replica::failpoint::arm() {
+        output::problem(&problem);
+        return ExitCode::from(REFUSED);
+    }
     match serve(policy).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failed(&failure),

@@ -1,7 +1,13 @@
-use std::{sync::Arc, thread::Thread, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::Arc,
+    thread::Thread,
+    time::Duration,
+};
 
 use framegate_proto::{ErrorCode, ServeError};
-use framegate_replica::Answer;
+use framegate_replica::{Answer, failpoint};
+use futures_util::FutureExt;
 use tokio::{
     sync::mpsc,
     task::JoinSet,
@@ -19,7 +25,7 @@ use super::{
 };
 use crate::{
     policy::Retries,
-    sink::{About, Batch, Sink, SinkRecord, Sinks},
+    sink::{About, Batch, Sink, SinkError, SinkRecord, Sinks},
 };
 
 /// Brings every answer to its end: results into the sinks, drops into the drop log, dead letters
@@ -71,12 +77,22 @@ impl Delivery {
     pub async fn run(mut self) {
         let mut answered = Vec::with_capacity(ROUND);
         while self.answers.recv_many(&mut answered, ROUND).await > 0 {
-            while self.tasks.try_join_next().is_some() {}
+            self.join_tasks();
             let mut round = Round::default();
             for answered in answered.drain(..) {
                 self.sort(answered, &mut round);
             }
             self.write(round).await;
+        }
+    }
+
+    /// A task that panicked has lost its entry, whose offset would be held for ever by a gateway that
+    /// looks well: so the delivery panics with it.
+    fn join_tasks(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                resume_unwind(panic);
+            }
         }
     }
 
@@ -150,13 +166,24 @@ impl Delivery {
 
     async fn persist(&self, sink: &dyn Sink, batch: &Arc<Batch>) {
         let mut failures = 0;
-        while let Err(error) = sink.deliver(Arc::clone(batch)).await {
+        while let Err(error) = deliver(sink, batch).await {
             failures += 1;
             self.ends.observation.delivery_failures.increment(1);
             tracing::warn!(sink = sink.name(), failures, %error, "sink failed, trying again");
             sleep(backoff(self.retries.backoff, failures, sink.name())).await;
         }
     }
+}
+
+/// A sink's panic is a failure like any other: it is asked again.
+async fn deliver(sink: &dyn Sink, batch: &Arc<Batch>) -> Result<(), SinkError> {
+    let step = async {
+        failpoint!(async "sink.before", SinkError::Broker("failpoint".to_owned()));
+        sink.deliver(Arc::clone(batch)).await?;
+        failpoint!(async "sink.after", SinkError::Broker("failpoint".to_owned()));
+        Ok(())
+    };
+    AssertUnwindSafe(step).catch_unwind().await.unwrap_or(Err(SinkError::Panicked))
 }
 
 impl Ends {

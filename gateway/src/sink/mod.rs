@@ -76,6 +76,9 @@ pub enum SinkError {
     /// Not all of it was acknowledged by a broker.
     #[error("not acknowledged by kafka: {0}")]
     Broker(String),
+    /// It panicked.
+    #[error("the sink panicked")]
+    Panicked,
     /// The sink's writer has ended.
     #[error("the sink is closed")]
     Closed,

@@ -11,6 +11,7 @@ use cap_std::{
 use framegate_proto::{ErrorCode, ServeError};
 
 use super::s3::S3Bucket;
+use crate::failpoint;
 
 /// A place that frames may be read from: a name, a URL prefix, and how its objects are read.
 #[derive(Debug)]
@@ -145,6 +146,7 @@ fn folder_path(url: &str) -> Option<&str> {
 /// The root is opened for each object: a folder that is made, mounted or replaced later is seen,
 /// for a microsecond each.
 fn read_file(root: &Path, key: &Path, limit: u64) -> Result<Bytes, Failure> {
+    failpoint!("fetch.before", Failure::Io(io::Error::other("failpoint")));
     let root = Dir::open_ambient_dir(root, ambient_authority())?;
     // Nobody waits for a FIFO's writer, and no terminal becomes ours; for files neither matters.
     let mut options = OpenOptions::new();
@@ -154,7 +156,9 @@ fn read_file(root: &Path, key: &Path, limit: u64) -> Result<Bytes, Failure> {
     if !metadata.is_file() {
         return Err(Failure::Code(ErrorCode::ObjectNotFound));
     }
-    read_at_most(file, metadata.len(), limit)
+    let bytes = read_at_most(file, metadata.len(), limit)?;
+    failpoint!("fetch.after", Failure::Io(io::Error::other("failpoint")));
+    Ok(bytes)
 }
 
 /// The size is the open handle's own; what grows meanwhile is still cut at the limit.

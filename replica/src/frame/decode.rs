@@ -9,6 +9,7 @@ use std::panic::{self, UnwindSafe};
 use framegate_proto::{ErrorCode, ServeError};
 
 use super::header::{Format, Header, Scale};
+use crate::failpoint;
 
 /// A decoded frame, perhaps smaller than the frame itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +37,15 @@ pub(super) type DecodeFailure = Box<dyn std::error::Error + Send + Sync>;
 /// `FrameUndecodable` for an image that is damaged or cut short in any way, that has another size
 /// than its header said, or on which its decoder panics.
 pub fn decode(bytes: &[u8], header: &Header, scale: Scale) -> Result<Pixels, ServeError> {
-    let data = caught(|| match header.format {
-        Format::Jpeg => jpeg::decode(bytes, header, scale),
-        Format::Png => png::decode(bytes, header),
-        Format::WebP => webp::decode(bytes, header),
+    let data = caught(|| {
+        failpoint!("decode.before", "failpoint".into());
+        let data = match header.format {
+            Format::Jpeg => jpeg::decode(bytes, header, scale),
+            Format::Png => png::decode(bytes, header),
+            Format::WebP => webp::decode(bytes, header),
+        }?;
+        failpoint!("decode.after", "failpoint".into());
+        Ok(data)
     });
     let data = data.map_err(|error| {
         tracing::debug!(%error, ?header, ?scale, "a frame cannot be decoded");

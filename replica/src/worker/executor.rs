@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::{
     ModelOutput,
     backend::{Backend, BackendError, BackendSpec, ModelFacts},
+    failpoint,
     frame::Input,
 };
 
@@ -83,10 +84,20 @@ fn open_caught(spec: &BackendSpec) -> Result<(Box<dyn Backend>, ModelFacts), Bac
         .unwrap_or_else(|_| Err(BackendError("the backend panicked while opening".to_owned())))
 }
 
+fn execute(
+    backend: &mut dyn Backend,
+    inputs: &[Option<Input>],
+) -> Result<Vec<ModelOutput>, BackendError> {
+    failpoint!("execute.before", BackendError("failpoint".to_owned()));
+    let outputs = backend.execute(inputs)?;
+    failpoint!("execute.after", BackendError("failpoint".to_owned()));
+    Ok(outputs)
+}
+
 fn execute_all(mut backend: Box<dyn Backend>, batches: &mpsc::Receiver<Batch>) {
     while let Ok(Batch { inputs, done }) = batches.recv() {
         let start = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| backend.execute(&inputs)));
+        let result = catch_unwind(AssertUnwindSafe(|| execute(&mut *backend, &inputs)));
         let crashed = result.is_err();
         let outputs = match result {
             Ok(Ok(outputs)) if outputs.len() == inputs.len() => Ok(outputs),

@@ -1,7 +1,8 @@
-use std::{future, sync::Arc, time::Duration};
+use std::{future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use framegate_batcher::{Charge, Claimed, EntryId, ReplicaSeat, Verdict, verdict};
 use framegate_proto::{ErrorCode, ServeError};
+use futures_util::FutureExt;
 use tokio::{
     sync::{oneshot, watch},
     task::JoinSet,
@@ -106,7 +107,11 @@ impl Worker {
             return;
         };
         let loader = self.spec.loader.clone();
-        self.loads.spawn(async move { (id, loader.load(&frame, &geometry, job).await) });
+        self.loads.spawn(async move {
+            let load = AssertUnwindSafe(loader.load(&frame, &geometry, job)).catch_unwind().await;
+            // Who panics shall not take the entry's answer with it.
+            (id, load.unwrap_or_else(|_| Err(ErrorCode::Internal.into())))
+        });
     }
 
     fn loaded(&mut self, id: EntryId, result: Result<Option<Loaded>, ServeError>) {

@@ -1,11 +1,13 @@
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
     time::{Duration, Instant},
 };
 
-use rdkafka::error::KafkaResult;
+use framegate_replica::failpoint;
+use rdkafka::error::{KafkaError, KafkaResult};
 
 use crate::ingest::tracker::Partition;
 
@@ -95,7 +97,7 @@ impl Worker {
     ) -> io::Result<thread::JoinHandle<()>> {
         let run = move || {
             while let Ok(offsets) = self.orders.recv() {
-                let result = commit(&offsets);
+                let result = committed(&commit, &offsets);
                 // Nobody listens any more once the consumer has given up waiting.
                 let _ = self.answers.send(Answer { offsets, result });
             }
@@ -104,9 +106,43 @@ impl Worker {
     }
 }
 
+/// A panic is a commit that failed: otherwise none would follow, and nobody would know.
+fn committed(commit: impl Fn(&Offsets) -> KafkaResult<()>, offsets: &Offsets) -> KafkaResult<()> {
+    let step = || {
+        failpoint!("commit.before", KafkaError::Canceled);
+        commit(offsets)?;
+        failpoint!("commit.after", KafkaError::Canceled);
+        Ok(())
+    };
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
+        tracing::error!("commit panicked");
+        Err(KafkaError::Canceled)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_commit_that_panics_has_failed_and_the_next_can_follow() {
+        let (mut committer, worker) = Committer::new();
+        let calls = std::sync::atomic::AtomicUsize::new(0);
+        let first_panics = move |_: &Offsets| {
+            let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            assert!(call > 0, "the first of the test panics");
+            Ok(())
+        };
+        let thread = worker.start(first_panics).unwrap();
+        let offsets = vec![(Partition { topic: "camera_1".into(), number: 0 }, 5)];
+        for expected in [Err(KafkaError::Canceled), Ok(())] {
+            committer.begin(offsets.clone());
+            let answer = committer.wait(Instant::now() + Duration::from_secs(60)).unwrap();
+            assert_eq!((answer.offsets, answer.result), (offsets.clone(), expected));
+        }
+        assert!(committer.close());
+        thread.join().unwrap();
+    }
 
     #[test]
     fn there_is_one_commit_at_a_time_and_each_is_answered() {

@@ -114,6 +114,10 @@ impl ConsumerThread {
     }
 
     fn wanted(&self) -> Stage {
+        if !self.status.healthy() {
+            // Its partitions go to a gateway whose delivery works.
+            return Stage::Left;
+        }
         match self.wanted.has_changed() {
             Ok(_) => *self.wanted.borrow(),
             // Nobody is left to tell us.

@@ -1,7 +1,9 @@
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use anyhow::Context;
 use framegate_proto::ServeError;
+use framegate_replica::failpoint;
+use futures_util::FutureExt;
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
@@ -45,8 +47,19 @@ impl DeadLetters {
     /// Returns when all in-sync replicas of the broker have the dead letter.
     ///
     /// # Errors
-    /// When that was not acknowledged in time, or the topic is missing. It may be sent again.
+    /// When that was not acknowledged in time, the topic is missing, or it panicked. It may be sent
+    /// again.
     pub async fn send(&self, entry: &Entry, error: &ServeError) -> Result<(), KafkaError> {
+        let step = async {
+            failpoint!(async "dead_letter.before", KafkaError::Canceled);
+            self.send_once(entry, error).await?;
+            failpoint!(async "dead_letter.after", KafkaError::Canceled);
+            Ok(())
+        };
+        AssertUnwindSafe(step).catch_unwind().await.unwrap_or(Err(KafkaError::Canceled))
+    }
+
+    async fn send_once(&self, entry: &Entry, error: &ServeError) -> Result<(), KafkaError> {
         let headers = headers(entry, error);
         let value = entry.taken.original.value.as_deref();
         match self.produce(entry, value, headers.clone()).await {

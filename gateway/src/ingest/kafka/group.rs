@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "failpoints")]
+use framegate_replica::failpoint;
 use rdkafka::{
     TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -91,7 +93,14 @@ impl Group {
 
     /// Counts the record in; `None` if its partition is no longer ours.
     pub(super) fn take(&mut self, source: &Source, entries: usize) -> Option<Epoch> {
-        self.tracker.take(&source.partition, source.offset, entries)
+        let epoch = self.tracker.take(&source.partition, source.offset, entries)?;
+        #[cfg(feature = "failpoints")]
+        if failpoint::is_planted(failpoint::COMMIT_ON_RECEIPT) {
+            for _ in 0..entries {
+                self.tracker.entry_ended(&source.partition, epoch, source.offset);
+            }
+        }
+        Some(epoch)
     }
 
     /// Keeps a record until there is room.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
@@ -118,12 +119,12 @@ impl KafkaIngest {
             group: ingest.group.clone(),
             models,
             demanding_part: demanding_part(ingest.overload),
-            status,
+            status: Arc::clone(&status),
             in_flight,
             wanted,
             reached: reached_seen,
             stopping: delivery.stopping.clone(),
-            delivery: tokio::spawn(delivery.run()).abort_handle(),
+            delivery: tokio::spawn(watched(delivery, status)).abort_handle(),
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -228,6 +229,15 @@ fn delivery(
         ends: Arc::new(ends),
         tasks: JoinSet::new(),
     })
+}
+
+/// Without its delivery an ingest takes records and nothing comes of them. So it fails for good, which
+/// its consumer and whoever asks for readiness see.
+async fn watched(delivery: Delivery, status: Arc<Status>) {
+    if AssertUnwindSafe(delivery.run()).catch_unwind().await.is_err() {
+        tracing::error!("delivery panicked; restart the gateway");
+        status.fail();
+    }
 }
 
 fn dead_letters(ingest: &policy::Ingest) -> anyhow::Result<Option<Arc<DeadLetters>>> {

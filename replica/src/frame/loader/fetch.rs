@@ -5,7 +5,7 @@ use framegate_proto::{ErrorCode, ServeError};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{Counts, Shared, Wanted};
-use crate::frame::reference::ObjectRef;
+use crate::{failpoint, frame::reference::ObjectRef};
 
 /// An object that came over a network and waits for its load's slot.
 pub(super) struct Fetched {
@@ -40,7 +40,9 @@ impl Fetched {
         let place = Arc::clone(&shared.fetches).acquire_owned().await;
         let place = place.map_err(|_closed| ErrorCode::Internal)?;
         let start = Instant::now();
+        failpoint!(async "fetch.before", ErrorCode::BucketUnavailable.into());
         let bytes = object.fetch(shared.limits.object_bytes).await?;
+        failpoint!(async "fetch.after", ErrorCode::BucketUnavailable.into());
         Ok(Self { bytes, took: start.elapsed(), _place: place })
     }
 }
