@@ -12,7 +12,8 @@ from whole_topic import read_whole
 
 TOPIC = "__consumer_offsets"
 OFFSET_KEYS = (0, 1)
-"""Versions of keys that name an offset; others name a group."""
+GROUP_KEY = 2
+"""Versions of keys, which say what a record is about."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,23 @@ def commit_of(message: Message, group: str) -> Commit | None:
         value.number("i")  # the leader's epoch
     value.text() if version < 4 else value.compact_text()  # metadata
     return Commit(partition, offset, value.number("q"))
+
+
+def generations(address: str, group: str) -> int:
+    """How many generations the group has had: one more with each rebalance."""
+    found = (generation_of(message, group) for message in read_whole(address, TOPIC))
+    return max((generation for generation in found if generation is not None), default=0)
+
+
+def generation_of(message: Message, group: str) -> int | None:
+    """What the record says, if it is about the group."""
+    key = Fields(message.key())
+    if key.number("h") != GROUP_KEY or key.text() != group or message.value() is None:
+        return None
+    value = Fields(message.value())
+    value.number("h")  # the version
+    value.text()  # the kind of the group
+    return value.number("i")
 
 
 def went_back(found: list[Commit]) -> int:
