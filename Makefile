@@ -5,14 +5,20 @@ PYTHON := .deps/venv/bin/python
 BIN := target/release/framegate
 DEMO := $(BIN) --log warn,framegate::camera=error demo --clip .deps/clips/vtest.avi --clip .deps/clips/bikes.mp4
 
+KAFKA ?= embedded
+DEMO_ON_real := scripts/demo-kafka
+ifeq ($(filter $(KAFKA),embedded real),)
+$(error KAFKA is $(KAFKA); it can be embedded or real)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka docs bench build setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: build ## Play cameras through two real models (DEMO_CAMERAS, DEMO_FPS, DEMO_SECONDS)
-	@$(DEMO)
+demo: build ## Play cameras through two real models (DEMO_CAMERAS, DEMO_FPS, DEMO_SECONDS; KAFKA=real)
+	@$(DEMO_ON_$(KAFKA)) $(DEMO)
 
 test: ## What CI runs: formatting, lints, docs and all tests
 test: check unit black-box
@@ -35,8 +41,9 @@ prove-doors: build ## Check what the finished doors promise, item by item
 prove-kafka: build ## Check what is promised of Kafka, item by item, on Apache Kafka (an hour)
 	$(PYTHON) -m pytest tests --prove kafka -q
 
-docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, configs/policy.schema.json
+docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, the policy's schema, the dashboard
 	@$(BIN) docs .
+	@scripts/dashboard
 
 bench: build ## Measure the queue, the frame path and the gateway
 	cargo bench --workspace --locked

@@ -1,8 +1,9 @@
-//! `framegate demo`: cameras, an embedded broker and the gateway in one process, and a summary that
+//! `framegate demo`: cameras, an embedded broker (or a real one) and the gateway in one process, and a summary that
 //! accounts for every frame.
 
 mod dead_letters;
 mod greeting;
+mod kafka;
 mod options;
 mod reconcile;
 mod run;

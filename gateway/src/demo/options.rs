@@ -5,7 +5,7 @@ use clap::Args;
 /// What `framegate demo` runs.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The policy; its brokers are replaced by the embedded one.
+    /// The policy; its brokers are replaced by the embedded one, or by `--brokers`.
     #[arg(long, value_name = "FILE", default_value = "configs/demo.yaml")]
     pub config: PathBuf,
     /// A video or folder of frames to play; repeatable. Cameras take the clips in turn.
@@ -24,6 +24,10 @@ pub struct Options {
     /// End after this many seconds; otherwise run until stopped.
     #[arg(long, value_name = "S", env = "DEMO_SECONDS")]
     pub seconds: Option<f64>,
+    /// Play on these Kafka brokers instead of an embedded one, in topics of the run's own that are
+    /// deleted at its end.
+    #[arg(long, value_name = "HOST:PORT,…")]
+    pub brokers: Option<String>,
     /// Print status lines instead of the view, as where stdout is no terminal.
     #[arg(long)]
     pub plain: bool,

@@ -55,7 +55,7 @@ pub async fn run(
     stop: CancellationToken,
     say: &(dyn Fn(&str) + Send + Sync),
 ) -> anyhow::Result<Summary> {
-    let (stage, policy) = Stage::set(&options)?;
+    let (stage, policy) = Stage::set(&options).await?;
     let scoreboard = Arc::new(Scoreboard::default());
     let gateway = Gateway::start(policy, Some(scoreboard.clone())).await?;
     all_serve(&gateway)?;
@@ -178,7 +178,7 @@ impl Demo<'_> {
         let models: Vec<String> =
             gateway.pools().iter().map(|pool| pool.name().to_string()).collect();
         gateway.stop().await;
-        let brokers = stage.broker.bootstrap_servers().to_owned();
+        let brokers = stage.kafka.brokers().to_owned();
         let dead_letters = match stage.dead_letter_topic.clone() {
             Some(topic) => {
                 spawn_blocking(move || dead_letters::read_all(&brokers, &topic)).await??
@@ -191,6 +191,7 @@ impl Demo<'_> {
             drops: &stage.drops,
             dead_letters: &dead_letters,
         };
+        stage.kafka.clear().await;
         let found = reconcile(&evidence, &models)?;
         let summary =
             Summary::new(played, &found, &scoreboard.take_recent(), |model| lines.replicas(model));

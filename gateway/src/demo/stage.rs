@@ -6,17 +6,16 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use super::options::Options;
+use super::{kafka::Kafka, options::Options};
 use crate::{
     camera,
-    embedded_broker::EmbeddedBroker,
-    policy::{self, Bucket, JsonlSink, Policy, Security, Sink},
+    policy::{self, Bucket, JsonlSink, Policy, Sink},
 };
 
 /// What the demo plays on: its broker, its bucket, and the files of the run.
 pub struct Stage {
     /// The Kafka of the demo.
-    pub broker: EmbeddedBroker,
+    pub kafka: Kafka,
     /// Where records go that cannot be served.
     pub dead_letter_topic: Option<String>,
     /// What the broker acknowledged to the cameras.
@@ -37,15 +36,14 @@ pub struct Stage {
 const BURST: camera::Burst =
     camera::Burst { every: Duration::from_secs(8), lasts: Duration::from_secs(2), factor: 3.0 };
 
-const TOPIC_PREFIX: &str = "camera_";
-
 impl Stage {
-    /// Reads the policy, starts the broker with one topic per camera, points the policy to it, and
+    /// Reads the policy, sets up Kafka with one topic per camera, points the policy to it, and
     /// removes the files of the last run.
     ///
     /// # Errors
-    /// When the policy is refused or lacks a bucket or the drop log, or the broker cannot start.
-    pub fn set(options: &Options) -> anyhow::Result<(Self, Policy)> {
+    /// When the policy is refused or lacks a bucket or the drop log, or the broker cannot start
+    /// or be reached.
+    pub async fn set(options: &Options) -> anyhow::Result<(Self, Policy)> {
         let mut policy = policy::load(&options.config)?;
         let Some(Sink::Jsonl(JsonlSink { path: results, drops: Some(drops), .. })) =
             policy.sinks.first().cloned()
@@ -57,24 +55,11 @@ impl Stage {
         let (bucket_name, bucket) = policy.buckets.iter().find_map(folder).with_context(|| {
             format!("{}: the demo needs a folder to put frames into", options.config.display())
         })?;
+        let kafka = Kafka::set(options.brokers.as_deref(), options.cameras, &mut policy).await?;
         let dead_letter_topic = policy.ingest.iter().find_map(|ingest| ingest.dead_letter.clone());
-        let mut topics: Vec<String> =
-            (1..=options.cameras).map(|number| format!("{TOPIC_PREFIX}{number}")).collect();
-        topics.extend(dead_letter_topic.clone());
-        let broker = EmbeddedBroker::start(&topics, 1)?;
-        for ingest in &mut policy.ingest {
-            ingest.brokers = broker.bootstrap_servers().to_owned();
-            ingest.security = Security::default();
-        }
-        for sink in &mut policy.sinks {
-            if let Sink::Kafka(sink) = sink {
-                sink.brokers = broker.bootstrap_servers().to_owned();
-                sink.security = Security::default();
-            }
-        }
         let in_folder = |name: &str| options.folder.join(name);
         let stage = Self {
-            broker,
+            kafka,
             dead_letter_topic,
             acknowledged: in_folder("acknowledged.jsonl"),
             results,
@@ -108,9 +93,9 @@ impl Stage {
             bucket: self.bucket.clone().into(),
             s3: camera::S3Target::default(),
             bucket_name: self.bucket_name.clone(),
-            brokers: self.broker.bootstrap_servers().to_owned(),
+            brokers: self.kafka.brokers().to_owned(),
             kafka_security: None,
-            topic_prefix: TOPIC_PREFIX.to_owned(),
+            topic_prefix: self.kafka.camera_prefix(),
             cameras: options.cameras,
             fps: options.fps,
             seconds: options.seconds,

@@ -15,7 +15,9 @@ use tracing::error;
 use crate::{
     admission::Admission,
     ingest::{KafkaIngest, OutcomeObserver},
-    metrics::{CameraMetrics, LoaderMetrics, PoolMetrics, Registry, UNKNOWN_MODEL, names},
+    metrics::{
+        CameraMetrics, LoaderMetrics, PoolMetrics, ProcessMetrics, Registry, UNKNOWN_MODEL, names,
+    },
     policy::{self, Policy},
     pool::{Pool, PoolHealth, WaitingDemand},
     server::{ConnectionLimits, Health, Readiness, Stack, serve_grpc, serve_http},
@@ -195,6 +197,7 @@ async fn upkeep(registry: Registry, loader: FrameLoader, stop: CancellationToken
     let metrics = LoaderMetrics::new(&registry);
     let (runtime, tasks) = (Handle::current().metrics(), registry.gauge(names::TASKS, &[]));
     let cameras = CameraMetrics::new(&registry);
+    let process = ProcessMetrics::new(&registry);
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
         tokio::select! {
@@ -202,6 +205,7 @@ async fn upkeep(registry: Registry, loader: FrameLoader, stop: CancellationToken
                 metrics.set(&loader.stats());
                 tasks.set(runtime.num_alive_tasks() as f64);
                 cameras.tidy_and_set();
+                process.read_and_set();
                 registry.upkeep();
             }
             () = stop.cancelled() => return,

@@ -77,8 +77,13 @@ impl Backlog {
 }
 
 impl PartitionEnd {
+    /// Records that wait in it, those missing between its offsets included.
+    pub fn records(&self) -> i64 {
+        (self.end - self.position).max(0)
+    }
+
     fn lag(&self) -> f64 {
-        (self.end - self.position).max(0) as f64
+        self.records() as f64
     }
 }
 

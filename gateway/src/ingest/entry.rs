@@ -11,6 +11,7 @@ use super::{
     in_flight::Permit,
     outcome::Tries,
     record::{Header, Record},
+    topics::TopicPlace,
     tracker::{Epoch, Partition},
 };
 
@@ -37,6 +38,8 @@ pub struct TakenRecord {
     pub original: Original,
     /// When its frame becomes too old.
     pub deadline: Option<Instant>,
+    /// Its place among the records of its topic, where its ends are counted.
+    pub topic: TopicPlace,
     /// What makes a newer record of its camera replace it, if it is to be.
     pub latest: Option<Latest>,
     /// Its place; given back when the last of its entries ended.

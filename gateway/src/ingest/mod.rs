@@ -8,8 +8,8 @@
 //!  commit ◄─ tracker ◄──────────────── ended entries ◄──────────────┘
 //! ```
 //!
-//! What decides is pure: `record`, `overload`, `tracker`, `outcome`, `gate`, `backlog`. What is
-//! bounded, and by what: records in flight by `max_in_flight` (`in_flight`); everything else
+//! What decides is pure: `record`, `overload`, `tracker`, `outcome`, `gate`, `backlog`, `lag`.
+//! What is bounded, and by what: records in flight by `max_in_flight` (`in_flight`); everything else
 //! holds one place for each entry of a record in flight.
 
 mod admission;
@@ -20,6 +20,7 @@ mod fields;
 mod gate;
 mod in_flight;
 mod kafka;
+mod lag;
 mod observe;
 mod outcome;
 mod overload;
@@ -27,6 +28,7 @@ mod record;
 mod result;
 #[cfg(test)]
 mod testing;
+mod topics;
 mod tracker;
 
 pub use kafka::KafkaIngest;

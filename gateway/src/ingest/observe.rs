@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use framegate_proto::ErrorCode;
 use metrics::{Counter, Gauge, Histogram};
 
-use super::{entry::Entry, outcome::OutcomeKind};
+use super::{entry::Entry, outcome::OutcomeKind, topics::TopicSource};
 use crate::{
     board::{Board, PairEnd, Tally},
     metrics::{Registry, names},
@@ -54,6 +54,8 @@ pub struct ConsumerMetrics {
     pub held: Gauge,
     /// Records behind the end of the assigned partitions.
     pub lag: Gauge,
+    /// Where those of each topic are registered.
+    pub topics: TopicSource,
 }
 
 struct ModelMetrics {
@@ -102,6 +104,7 @@ impl Observation {
         if let (OutcomeKind::Delivered, Some(age)) = (outcome, frame_age) {
             metrics.frame_age.record(age);
         }
+        entry.taken.topic.ended(outcome);
         self.note(&entry.taken.record.camera_id, outcome, &metrics.tally);
         if let Some(observer) = &self.observer {
             observer.ended(model, &outcome, frame_age);
@@ -171,6 +174,7 @@ impl ConsumerMetrics {
             paused_partitions: registry.gauge(names::INGEST_PAUSED_PARTITIONS, &by_group),
             held: registry.gauge(names::INGEST_HELD_RECORDS, &by_group),
             lag: registry.gauge(names::INGEST_LAG_RECORDS, &by_group),
+            topics: TopicSource::new(registry, group),
         }
     }
 }

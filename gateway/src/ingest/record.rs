@@ -159,7 +159,8 @@ fn default_camera(raw: &RawRecord) -> Arc<str> {
         .into()
 }
 
-fn broker_time(timestamp_ms: Option<i64>) -> Option<SystemTime> {
+/// When Kafka says that a record was written, if that means anything.
+pub fn broker_time(timestamp_ms: Option<i64>) -> Option<SystemTime> {
     let since_1970 = u64::try_from(timestamp_ms?).ok().filter(|ms| *ms > 0)?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(since_1970))
 }

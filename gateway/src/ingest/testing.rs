@@ -10,8 +10,10 @@ use super::{
     in_flight::InFlight,
     outcome::Tries,
     record::Record,
+    topics::TopicPlace,
     tracker::{Partition, Tracker},
 };
+use crate::metrics::Registry;
 
 /// The record of camera_1 at offset 7 of partition 0, captured at 2026-11-22T10:00:00.5Z.
 pub(super) fn entry(model: &str) -> Entry {
@@ -31,6 +33,7 @@ pub(super) fn entry(model: &str) -> Entry {
         },
         original: Original::default(),
         deadline: None,
+        topic: TopicPlace::of_test(&Registry::new().expect("a registry"), "g", "camera_1"),
         latest: None,
         _permit: InFlight::new(1).admit(0),
     };

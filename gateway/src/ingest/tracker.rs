@@ -102,6 +102,11 @@ impl Tracker {
         self.partitions.get(partition).map_or(0, |progress| progress.waiting.len())
     }
 
+    /// The offset of the first record that is taken and not done.
+    pub fn first_waiting(&self, partition: &Partition) -> Option<i64> {
+        self.partitions.get(partition)?.waiting.front().map(|record| record.offset)
+    }
+
     /// The offset after the last record taken in this epoch.
     pub fn position(&self, partition: &Partition) -> Option<i64> {
         self.partitions.get(partition)?.position

@@ -5,10 +5,12 @@ mod cameras;
 mod loader;
 pub mod names;
 mod pool;
+mod process;
 mod registry;
 
 pub use bucket::bucket_observer;
 pub use cameras::CameraMetrics;
 pub use loader::LoaderMetrics;
 pub use pool::{PoolMetrics, UNKNOWN_MODEL};
+pub use process::ProcessMetrics;
 pub use registry::{Labels, Metric, MetricKind, Registry};

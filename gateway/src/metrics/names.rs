@@ -52,6 +52,24 @@ metrics! {
     INGEST_DEAD_LETTERS = Counter "framegate_ingest_dead_letters_total" ["group"];
     /// Failed tries to write to a sink or to the dead-letter topic; each is repeated
     INGEST_DELIVERY_FAILURES = Counter "framegate_ingest_delivery_failures_total" ["group"];
+    /// Records of a topic's partitions assigned to this gateway that were not taken yet. The
+    /// first 2000 topics that a gateway reads have their own series, further ones share `other`
+    TOPIC_LAG_RECORDS = Gauge "framegate_topic_lag_records" ["group", "topic"];
+    /// Age of a topic's oldest record that is not done, in its partitions assigned to this
+    /// gateway; 0 when all are done. By Kafka's timestamp; of a record that was not taken yet, what
+    /// it is at most. While a partition is paused it grows, since nothing is seen of it
+    TOPIC_LAG_SECONDS = Gauge "framegate_topic_lag_seconds" ["group", "topic"];
+    /// A topic's partitions of which nothing is fetched until there is room
+    TOPIC_PAUSED_PARTITIONS = Gauge "framegate_topic_paused_partitions" ["group", "topic"];
+    /// Records of a topic that were taken and are not done
+    TOPIC_IN_FLIGHT = Gauge "framegate_topic_in_flight_records" ["group", "topic"];
+    /// Records of a topic that acknowledged commits passed, by offset
+    TOPIC_COMMITTED = Counter "framegate_topic_committed_records_total" ["group", "topic"];
+    /// Entries of a topic that the policy had dropped
+    TOPIC_DROPS = Counter "framegate_topic_drops_total" ["group", "topic", "reason"];
+    /// Entries of a topic that ended as dead letters, or without a dead-letter topic as error
+    /// results
+    TOPIC_DEAD_LETTERS = Counter "framegate_topic_dead_letters_total" ["group", "topic"];
     /// Entries that ended; reason is OK, or that of the error. Requests for unknown models have
     /// the model `-`
     ANSWERS = Counter "framegate_answers_total" ["model", "reason"];
@@ -89,6 +107,10 @@ metrics! {
     /// Bytes of decoded frames in memory; kind is pinned by a load, or cached for the other
     /// models of a request
     FRAME_BYTES = Gauge "framegate_frame_bytes" ["kind"];
+    /// Processor time that the process has used
+    PROCESS_CPU = Gauge "process_cpu_seconds_total" [];
+    /// Memory of the process that is resident
+    PROCESS_MEMORY = Gauge "process_resident_memory_bytes" [];
     /// Tasks of the runtime that have not ended: connections, calls and the gateway's own
     TASKS = Gauge "framegate_tasks" [];
 }

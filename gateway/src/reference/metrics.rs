@@ -41,6 +41,7 @@ fn unit(metric: &Metric) -> &'static str {
     match metric.kind {
         MetricKind::Seconds => "seconds",
         MetricKind::Sizes => "entries",
+        _ if metric.name.contains("_seconds") => "seconds",
         _ if metric.name.ends_with("_bytes") || metric.name.ends_with("_bytes_total") => "bytes",
         MetricKind::Counter | MetricKind::Gauge => "count",
     }

@@ -209,8 +209,11 @@ impl ConsumerThread {
         };
         let Some(epoch) = self.group().take(&fetched.source, models.len()) else { return };
         let now = (SystemTime::now(), Instant::now());
+        let written = fetched.written_at().or(record.captured_at).unwrap_or(now.0);
+        let topic = self.group().topic_place(&fetched.source, written, now.0);
         let freshness = Freshness::of(record.captured_at, self.rule.max_frame_age, now);
         let taken = Arc::new(TakenRecord {
+            topic,
             _permit: self.in_flight.admit(fetched.original.bytes()),
             source: fetched.source,
             epoch,

@@ -3,7 +3,7 @@ use std::{
     mem,
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 #[cfg(feature = "failpoints")]
@@ -26,6 +26,7 @@ use crate::{
     ingest::{
         entry::{Source, TakenRecord},
         observe::ConsumerMetrics,
+        topics::{TopicPlace, Topics},
         tracker::{Epoch, Partition, Tracker},
     },
     policy::Ingest,
@@ -50,6 +51,7 @@ pub(super) struct Group {
     grace: Duration,
     status: Arc<Status>,
     metrics: Arc<ConsumerMetrics>,
+    topics: Topics,
 }
 
 /// Records held before the partitions are paused. librdkafka throws away what it has fetched of a
@@ -81,6 +83,7 @@ impl Group {
             commits_fail: false,
             grace: MAX_REVOKE_GRACE.min(ingest.session_timeout / 3),
             status,
+            topics: Topics::new(metrics.topics.clone()),
             metrics,
         }
     }
@@ -101,6 +104,16 @@ impl Group {
             }
         }
         Some(epoch)
+    }
+
+    /// Counts the record in with its topic.
+    pub(super) fn topic_place(
+        &mut self,
+        source: &Source,
+        written: SystemTime,
+        now: SystemTime,
+    ) -> TopicPlace {
+        self.topics.taken(source, written, now)
     }
 
     /// Keeps a record until there is room.
@@ -146,7 +159,11 @@ impl Group {
         consumer: &BaseConsumer<GroupContext>,
         partitions: &TopicPartitionList,
     ) {
-        names(partitions).for_each(|partition| self.tracker.assign(partition));
+        let now = SystemTime::now();
+        for partition in names(partitions) {
+            self.topics.assigned(&partition, now);
+            self.tracker.assign(partition);
+        }
         if self.paused
             && let Err(error) = consumer.pause(partitions)
         {
@@ -171,6 +188,7 @@ impl Group {
         }
         for partition in &partitions {
             self.tracker.revoke(partition);
+            self.topics.revoked(partition);
         }
         self.show_partitions();
     }
@@ -241,6 +259,7 @@ impl Group {
             }
         } else {
             self.metrics.commits.increment(partitions);
+            self.topics.committed(&answer.offsets);
             if failed_before {
                 tracing::info!("offsets are committed again");
             }
@@ -248,8 +267,10 @@ impl Group {
     }
 
     /// librdkafka's statistics: the ends of the partitions.
-    pub(super) fn measure(&self, statistics: &[u8]) {
+    pub(super) fn measure(&mut self, statistics: &[u8]) {
         let ends = statistics::partition_ends(statistics, &self.tracker);
+        let paused = self.paused;
+        self.topics.measure(&ends, &self.tracker, |_| paused, SystemTime::now());
         self.metrics.lag.set(self.status.observe(ends));
     }
 

@@ -1,10 +1,10 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
 use crate::ingest::{
     entry::{Original, Source},
-    record::{Header, RawRecord},
+    record::{Header, RawRecord, broker_time},
     tracker::Partition,
 };
 
@@ -28,6 +28,11 @@ impl Fetched {
                 headers: message.headers().map(headers).unwrap_or_default(),
             },
         }
+    }
+
+    /// When it was written, by Kafka's own timestamp.
+    pub(super) fn written_at(&self) -> Option<SystemTime> {
+        broker_time(self.timestamp_ms)
     }
 
     pub(super) fn raw(&self) -> RawRecord<'_> {
