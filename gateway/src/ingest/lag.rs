@@ -93,7 +93,8 @@ mod tests {
     use super::*;
 
     fn at(seconds: f64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000) + Duration::from_secs_f64(seconds)
+        let milliseconds = (1e9 + seconds * 1e3).round();
+        SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds as u64)
     }
 
     fn age(lag: &mut PartitionLag, unfinished: Option<i64>, all_taken: bool, now: f64) -> f64 {
