@@ -1,4 +1,4 @@
-"""docker-compose.yml, as far as it goes without Docker: its policy and its commands do what they should on this machine."""
+"""docker-compose.yml, as far as it goes without Docker: its policy and commands do what they should here."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,8 @@ def test_services_find_one_another() -> None:
     assert named == {("broker", "9092"), ("bucket", "9090")}
     assert set(SERVICES) == {"broker", "bucket", "gateway", "cameras"}
     assert "PLAINTEXT://broker:9092" in SERVICES["broker"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
-    ports = {address.rsplit(":", 1)[1] for address in (read_config(POLICY)["server"][door] for door in ("grpc", "http"))}
+    listeners = read_config(POLICY)["server"]
+    ports = {listeners[door].rsplit(":", 1)[1] for door in ("grpc", "http")}
     assert {port.rsplit(":", 1)[1] for port in SERVICES["gateway"]["ports"]} == ports
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["gateway"]["ports"])
     assert all(":" in service["image"] for name, service in SERVICES.items() if name in ("broker", "bucket"))
@@ -63,7 +64,8 @@ def test_the_image_has_what_is_pinned_here() -> None:
 
 def test_what_is_built_is_sent_to_the_builder() -> None:
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    members = re.findall(r'"(\w+)"', re.search(r"members = \[(.*?)\]", (ROOT / "Cargo.toml").read_text(), re.DOTALL)[1])
+    listed = re.search(r"members = \[(.*?)\]", (ROOT / "Cargo.toml").read_text(), re.DOTALL)
+    members = re.findall(r'"(\w+)"', listed[1])
     assert {"Cargo.toml", "Cargo.lock", *members} <= kept
     assert all((ROOT / name).exists() for name in kept)
 
@@ -92,7 +94,8 @@ def test_the_cameras_of_the_site_are_served(
 
 def on_this_machine(command: list[str], frames: Path, broker: Broker, server: S3Server) -> list[str]:
     """The command with this test's clip, bucket, broker and number of cameras; all else stays."""
-    here = {"--clip": str(frames), "--endpoint": server.endpoint, "--brokers": broker.address, "--cameras": str(PLAYED)}
+    here = {"--clip": str(frames), "--endpoint": server.endpoint, "--brokers": broker.address}
+    here["--cameras"] = str(PLAYED)
     options = dict(option.split("=", 1) for option in command[1:])
     assert set(here) <= set(options)
     assert options["--cameras"] == "150"

@@ -90,8 +90,10 @@ def test_dead_letters_are_played_back_as_the_kafka_page_says(broker: Broker, tmp
         headers = {"own": b"kept"} | {f"framegate-{name}": text.encode() for name, text in about.items()}
         broker.send("framegate-dead", f"{topic}/{offset}.jpg".encode(), key=b"yard", headers=headers)
     broker.flush()
-    printed = [python(tmp_path, str(script), broker.address, "framegate-dead", "OBJECT_NOT_FOUND") for _ in range(2)]
-    assert printed == ["2 records played back\n", "0 records played back\n"]
+    command = [str(script), broker.address, "framegate-dead", "OBJECT_NOT_FOUND"]
+    assert python(tmp_path, *command) == "2 records played back\n"
+    assert python(tmp_path, *command) == "0 records played back\n", "it knows how far it came"
     (record,), (other,) = broker.read_all("camera_1"), broker.read_all("camera_2")
-    assert (record.value(), record.key(), record.headers()) == (b"camera_1/7.jpg", b"yard", [("own", b"kept")])
+    assert (record.value(), record.key()) == (b"camera_1/7.jpg", b"yard")
+    assert record.headers() == [("own", b"kept")]
     assert other.value() == b"camera_2/0.jpg"
