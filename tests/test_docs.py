@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import gateway
+from broker import Broker
 from conftest import StartGateway
 from places import PROTO, ROOT
 from schema import read_yaml
@@ -76,3 +77,23 @@ def test_the_models_that_are_shown_are_those_that_are_built() -> None:
     shown = [read_yaml(text) for text in blocks(DOCS / "models.md", "yaml")]
     built = [ROOT / "models" / name / "model.yaml" for name in ("efficientnet-lite0", "nanodet", "centerface")]
     assert shown == [read_yaml(file.read_text()) for file in built]
+
+
+def test_dead_letters_are_played_back_as_the_kafka_page_says(broker: Broker, tmp_path: Path) -> None:
+    (program,) = blocks(DOCS / "kafka.md", "python")
+    script = tmp_path / "replay.py"
+    script.write_text(program)
+    letters = [("camera_1", "7", "a", "OBJECT_NOT_FOUND"), ("camera_1", "7", "b", "OBJECT_NOT_FOUND")]
+    letters += [("camera_2", "0", "a", "OBJECT_NOT_FOUND"), ("camera_2", "1", "a", "FRAME_UNDECODABLE")]
+    for topic, offset, model, reason in letters:
+        about = {"topic": topic, "partition": "0", "offset": offset, "model": model, "reason": reason}
+        headers = {"own": b"kept"} | {f"framegate-{name}": text.encode() for name, text in about.items()}
+        broker.send("framegate-dead", f"{topic}/{offset}.jpg".encode(), key=b"yard", headers=headers)
+    broker.flush()
+    command = [str(script), broker.address, "framegate-dead", "OBJECT_NOT_FOUND"]
+    assert python(tmp_path, *command) == "2 records played back\n"
+    assert python(tmp_path, *command) == "0 records played back\n", "it knows how far it came"
+    (record,), (other,) = broker.read_all("camera_1"), broker.read_all("camera_2")
+    assert (record.value(), record.key()) == (b"camera_1/7.jpg", b"yard")
+    assert record.headers() == [("own", b"kept")]
+    assert other.value() == b"camera_2/0.jpg"

@@ -54,6 +54,10 @@ impl PartitionLag {
     pub fn taken(&mut self, offset: i64, written: SystemTime, now: SystemTime) {
         let time = written.min(now);
         self.last_taken = Some(time);
+        if self.marks.back().is_some_and(|mark| offset <= mark.offset) {
+            // The partition went back: what was marked is not what is in flight.
+            self.marks.clear();
+        }
         let apart = |mark: &Mark| time >= mark.time + STEP;
         if self.marks.len() < MAX_MARKS && self.marks.back().is_none_or(apart) {
             self.marks.push_back(Mark { offset, time });
@@ -93,7 +97,8 @@ mod tests {
     use super::*;
 
     fn at(seconds: f64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000) + Duration::from_secs_f64(seconds)
+        let milliseconds = (1e9 + seconds * 1e3).round();
+        SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds as u64)
     }
 
     fn age(lag: &mut PartitionLag, unfinished: Option<i64>, all_taken: bool, now: f64) -> f64 {
@@ -134,6 +139,17 @@ mod tests {
         assert_eq!(age(&mut lag, Some(15), true, 10.0), 9.9);
         assert_eq!(age(&mut lag, Some(999), true, 10.0), 3.7, "not less than it is");
         assert_eq!(lag.marks.len(), 1);
+    }
+
+    #[test]
+    fn a_partition_that_went_back_begins_anew() {
+        let mut lag = PartitionLag::new(at(0.0));
+        lag.taken(50, at(1.0), at(1.0));
+        lag.taken(51, at(4.0), at(4.0));
+        lag.taken(3, at(2.0), at(4.0));
+        lag.taken(4, at(5.0), at(5.0));
+        assert_eq!(age(&mut lag, Some(3), true, 6.0), 4.0);
+        assert_eq!(age(&mut lag, Some(4), true, 6.0), 1.0);
     }
 
     #[test]

@@ -7,3 +7,4 @@ mod harness;
 mod overload;
 mod pressure;
 mod stop;
+mod topics;
