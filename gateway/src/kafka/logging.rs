@@ -102,8 +102,36 @@ fn advice(code: Option<RDKafkaErrorCode>) -> &'static str {
             "correct `security.tls`: `ca` must vouch for the broker, whose certificate must name its host"
         }
         Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => {
-            "start the broker, or correct `brokers`; if it wants TLS or SASL, write `security`"
+            "start the broker, or correct `brokers`, or `security`: it may want TLS, a client's certificate or SASL"
         }
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn each_kind_is_told_once_until_it_works_again() {
+        let logging = Logging::default();
+        let [login, down] = [RDKafkaErrorCode::Authentication, RDKafkaErrorCode::AllBrokersDown];
+        for code in [login, down, login, down] {
+            logging.trouble(&KafkaError::Global(code), "why");
+        }
+        assert_eq!(logging.lock().told, [Some(login), Some(down)]);
+        logging.recovered();
+        assert!(logging.lock().told.is_empty());
+    }
+
+    #[test]
+    fn the_reason_is_the_last_line_about_a_failure() {
+        let logging = Logging::default();
+        for (facility, line) in [("FAIL", "wrong password"), ("MAXPOLL", "slow")] {
+            logging.line(RDKafkaLogLevel::Error, facility, line);
+        }
+        assert_eq!(logging.lock().reason, "wrong password");
     }
 }

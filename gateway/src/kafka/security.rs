@@ -73,3 +73,68 @@ fn authenticate(config: &mut ClientConfig, sasl: &Sasl) {
 fn text(path: &Path) -> String {
     path.display().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::policy::{Mechanism, Secret};
+
+    fn settings(security: &Security) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        secure(&mut config, security);
+        config
+    }
+
+    fn tls(verify_hostname: bool) -> Option<Tls> {
+        Some(Tls { ca: Some("/ca.pem".into()), identity: None, verify_hostname })
+    }
+
+    #[test]
+    fn nothing_is_secured_unless_it_is_asked_for() {
+        let config = settings(&Security::default());
+        assert_eq!(config.get("security.protocol"), Some("plaintext"));
+        assert_eq!(config.get("sasl.mechanism"), None);
+    }
+
+    #[test]
+    fn tls_verifies_the_host_unless_it_is_told_not_to() {
+        for (verify, wanted) in [(true, "https"), (false, "none")] {
+            let config = settings(&Security { tls: tls(verify), sasl: None });
+            assert_eq!(config.get("security.protocol"), Some("ssl"));
+            assert_eq!(config.get("ssl.ca.location"), Some("/ca.pem"));
+            assert_eq!(config.get("ssl.endpoint.identification.algorithm"), Some(wanted));
+        }
+    }
+
+    #[test]
+    fn a_login_goes_with_tls_and_without() {
+        let sasl = Some(Sasl::Password {
+            mechanism: Mechanism::ScramSha256,
+            username: "u".into(),
+            password: Secret::default(),
+        });
+        for (tls, protocol) in [(tls(true), "sasl_ssl"), (None, "sasl_plaintext")] {
+            let config = settings(&Security { tls, sasl: sasl.clone() });
+            assert_eq!(config.get("security.protocol"), Some(protocol));
+            assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-256"));
+        }
+    }
+
+    #[test]
+    fn a_token_brings_its_extensions() {
+        let sasl = Sasl::Token {
+            endpoint: "https://h/t".into(),
+            endpoint_ca: Some("/id.pem".into()),
+            client_id: "i".into(),
+            client_secret: Secret::default(),
+            scope: None,
+            extensions: vec![("a".into(), "x".into()), ("b".into(), "y".into())],
+        };
+        let config = settings(&Security { tls: tls(true), sasl: Some(sasl) });
+        assert_eq!(config.get("sasl.oauthbearer.method"), Some("oidc"));
+        assert_eq!(config.get("sasl.oauthbearer.extensions"), Some("a=x,b=y"));
+        assert_eq!(config.get("https.ca.location"), Some("/id.pem"));
+    }
+}

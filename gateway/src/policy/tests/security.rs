@@ -125,63 +125,148 @@ fn in_clear_only_on_this_machine_or_where_that_is_accepted() {
     assert!(accepted("k:9", &login("SCRAM-SHA-256", "")), "no secret is sent");
 }
 
-/// Of each: the security with a mark, and how its only problem goes on after the key's path.
-#[test]
-fn what_is_refused() {
+/// Stands in for the beginning of a login whose password comes next.
+const LOGIN: &str = "tls: {}, sasl: { mechanism: PLAIN, username: u, password";
+/// Stands in for a client with its token; the endpoint comes next.
+const CLIENT: &str = "sasl: { mechanism: OAUTHBEARER, client_id: i, \
+     client_secret: { env: CARGO_MANIFEST_DIR }, token_endpoint";
+
+/// Of each: the security with a mark, and how its only problem goes on after its path.
+fn assert_all_refused(table: &[(&str, &str)]) {
     let folder = folder();
-    let at = |text: &str| text.replace("DIR", folder.path().to_str().unwrap());
-    let user = "mechanism: PLAIN, username: u, password";
-    let token = "mechanism: OAUTHBEARER, token_endpoint: \"https://h/t\"";
-    let table = [
-        ("▸{}".into(), "security: `tls`, `sasl` or both make it secure; write one"),
-        ("▸tls".into(), "security: expected a mapping"),
-        ("{ ▸ssl: {} }".into(), "security: unknown key `ssl`; did you mean `sasl`?"),
-        ("{ tls: { ca: ▸none.pem } }".into(), "security.tls.ca: cannot be read: No such file"),
-        ("{ tls: { ca: ▸DIR/secret } }".into(), "security.tls.ca: not a PEM file with a cert"),
-        ("{ tls: { ca: ▸DIR/client.key } }".into(), "security.tls.ca: not a PEM file with a cert"),
-        ("{ tls: { ca: ▸DIR } }".into(), "security.tls.ca: cannot be read: Is a directory"),
-        ("{ tls: { certificate: ▸DIR/ca.pem } }".into(), "security.tls.certificate: a certificate needs its `key`"),
-        ("{ tls: { key: ▸DIR/client.key } }".into(), "security.tls.key: a key needs its `certificate`"),
-        ("{ tls: { certificate: DIR/ca.pem, key: ▸DIR/ca.pem } }".into(), "security.tls.key: not a PEM file with a private key"),
-        ("{ tls: { certificate: DIR/ca.pem, key: ▸DIR/encrypted.key } }".into(), "security.tls.key: the key is encrypted; write its `key_password`"),
-        ("{ tls: { certificate: DIR/ca.pem, key: ▸\"-----BEGIN PRIVATE KEY-----\\nMIIsecret\" } }".into(), "security.tls.key: the path of a PEM file; put this into one and name that"),
-        ("{ tls: { key_password: ▸{ file: DIR/secret } } }".into(), "security.tls.key_password: only with `certificate` and `key`"),
-        ("{ tls: { verify_hostname: ▸no } }".into(), "security.tls.verify_hostname: expected true or false"),
-        ("{ tls: {}, sasl: ▸{ username: u } }".into(), "security.sasl: the key `mechanism` is missing"),
-        ("{ tls: {}, sasl: { mechanism: ▸GSSAPI } }".into(), "security.sasl.mechanism: `GSSAPI` is not accepted; write one of `PLAIN`"),
-        ("{ tls: {}, sasl: { mechanism: ▸PLAIN, username: u } }".into(), "security.sasl.mechanism: PLAIN needs `username` and `password`"),
-        ("{ tls: {}, sasl: { mechanism: ▸SCRAM-SHA-256, password: { env: X } } }".into(), "security.sasl.mechanism: SCRAM-SHA-256 needs `username` and `password`"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: ▸hunter2 }} }}"), "security.sasl.password: a secret does not stand in a policy; write { env: NAME } or { file: PATH }"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: ▸1234 }} }}"), "security.sasl.password: a secret does not stand in a policy"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: ▸{{ value: hunter2 }} }} }}"), "security.sasl.password: a secret does not stand in a policy"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: {{ env: ▸FRAMEGATE_TESTS_NONE }} }} }}"), "security.sasl.password.env: the environment has no variable `FRAMEGATE_TESTS_NONE`; set it"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: {{ env: ▸hunter-2! }} }} }}"), "security.sasl.password.env: the name of a variable of the environment, such as"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: {{ file: ▸none }} }} }}"), "security.sasl.password.file: cannot be read: No such file"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: {{ file: ▸DIR/empty }} }} }}"), "security.sasl.password.file: the file is empty"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: {{ file: ▸DIR/nul }} }} }}"), "security.sasl.password.file: the file holds a NUL"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: {{ file: ▸DIR/long }} }} }}"), "security.sasl.password.file: cannot be read: it has more than 65536 bytes"),
-        (format!("{{ tls: {{}}, sasl: {{ {user}: {{ file: DIR/secret }}, scope: ▸s }} }}"), "security.sasl.scope: only with OAUTHBEARER; remove it"),
-        (format!("{{ sasl: {{ mechanism: ▸PLAIN, username: u, password: {{ env: {VARIABLE} }} }} }}"), "security.sasl.mechanism: PLAIN sends the password in clear to brokers on other machines"),
-        (format!("{{ sasl: {{ {}, client_id: i, client_secret: {{ env: {VARIABLE} }} }} }}", token.replace("OAUTH", "▸OAUTH")), "security.sasl.mechanism: OAUTHBEARER sends its token in clear"),
-        (format!("{{ tls: {{}}, sasl: {{ {}, client_secret: {{ env: X }} }} }}", token.replace("OAUTH", "▸OAUTH")), "security.sasl.mechanism: OAUTHBEARER needs `token_endpoint`, `client_id`"),
-        (format!("{{ tls: {{}}, sasl: {{ {token}, client_id: i, client_secret: {{ env: {VARIABLE} }}, username: ▸u }} }}"), "security.sasl.username: not with OAUTHBEARER"),
-        (format!("{{ tls: {{}}, sasl: {{ {}, client_id: i, client_secret: {{ env: {VARIABLE} }} }} }}", token.replace("\"https://h", "▸\"http://h")), "security.sasl.token_endpoint: the client's secret is sent there in clear"),
-        (format!("{{ tls: {{}}, sasl: {{ {}, client_id: i, client_secret: {{ env: {VARIABLE} }} }} }}", token.replace("\"https://h", "▸\"https://me:hunter2@h")), "security.sasl.token_endpoint: https:// (or http:// on this machine) with a host"),
-        (format!("{{ tls: {{}}, sasl: {{ {token}, client_id: i, client_secret: {{ env: {VARIABLE} }}, extensions: {{ a: ▸\"x,y\" }} }} }}"), "security.sasl.extensions.a: an extension's value has no `,`"),
-        (format!("{{ tls: {{}}, sasl: {{ {token}, client_id: i, client_secret: {{ env: {VARIABLE} }}, extensions: {{ ▸a-b: x }} }} }}"), "security.sasl.extensions.a-b: an extension's name has letters only"),
-    ];
-    let full = table.map(|(security, line)| {
-        (policy_with("k:9", &at(&security)), format!("sinks[0].kafka.{line}"))
-    });
-    assert!(full.iter().all(|(text, _)| text.contains(MARK)));
+    let path = folder.path().to_str().unwrap();
+    let full: Vec<(String, String)> = table
+        .iter()
+        .map(|(security, line)| {
+            let text = security.replace("LOGIN", LOGIN).replace("CLIENT", CLIENT);
+            let text = text.replace("HERE", path);
+            (policy_with("k:9", &text), format!("sinks[0].kafka.security{line}"))
+        })
+        .collect();
     let rows: Vec<(&str, &str)> = full.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     assert_refused(&rows);
-    let refusals = full.map(|(text, _)| {
-        policy::parse(&text.replace(MARK, ""), Path::new("/etc/p.yaml")).unwrap_err().to_string()
-    });
-    for word in ["hunter2", "MIIsecret", SECRET] {
-        assert!(!refusals.iter().any(|refusal| refusal.contains(word)), "{word} is repeated");
+    for (text, _) in &full {
+        let refusal = policy::parse(&text.replace(MARK, ""), Path::new("/etc/p.yaml"));
+        let refusal = refusal.unwrap_err().to_string();
+        let told = ["hunter2", "MIIsecret", SECRET].iter().any(|word| refusal.contains(word));
+        assert!(!told, "a secret is repeated: {refusal}");
     }
+}
+
+#[test]
+fn certificates() {
+    assert_all_refused(&[
+        ("▸{}", ": `tls`, `sasl` or both make it secure; write one"),
+        ("▸tls", ": expected a mapping"),
+        ("{ ▸ssl: {} }", ": unknown key `ssl`; did you mean `sasl`?"),
+        ("{ tls: { ca: ▸none.pem } }", ".tls.ca: cannot be read: No such file"),
+        ("{ tls: { ca: ▸HERE/secret } }", ".tls.ca: not a PEM file with a cert"),
+        ("{ tls: { ca: ▸HERE/client.key } }", ".tls.ca: not a PEM file with a cert"),
+        ("{ tls: { ca: ▸HERE } }", ".tls.ca: cannot be read: Is a directory"),
+        (
+            "{ tls: { certificate: ▸HERE/ca.pem } }",
+            ".tls.certificate: a certificate needs its `key`",
+        ),
+        ("{ tls: { key: ▸HERE/client.key } }", ".tls.key: a key needs its `certificate`"),
+        (
+            "{ tls: { certificate: HERE/ca.pem, key: ▸HERE/ca.pem } }",
+            ".tls.key: not a PEM file with a private key",
+        ),
+        (
+            "{ tls: { certificate: HERE/ca.pem, key: ▸HERE/encrypted.key } }",
+            ".tls.key: the key is encrypted; write its `key_password`",
+        ),
+        (
+            "{ tls: { certificate: HERE/ca.pem, key: ▸\"-----BEGIN PRIVATE KEY-----\\nMIIsecret\" } }",
+            ".tls.key: the path of a PEM file; put this into one and name that",
+        ),
+        (
+            "{ tls: { key_password: ▸{ file: HERE/secret } } }",
+            ".tls.key_password: only with `certificate` and `key`",
+        ),
+        ("{ tls: { verify_hostname: ▸no } }", ".tls.verify_hostname: expected true or false"),
+    ]);
+}
+
+#[test]
+fn passwords() {
+    assert_all_refused(&[
+        ("{ tls: {}, sasl: ▸{ username: u } }", ".sasl: the key `mechanism` is missing"),
+        ("{ tls: {}, sasl: { mechanism: ▸GSSAPI } }", ".sasl.mechanism: `GSSAPI` is not accepted"),
+        (
+            "{ tls: {}, sasl: { mechanism: ▸PLAIN, username: u } }",
+            ".sasl.mechanism: PLAIN needs `username` and `password`",
+        ),
+        (
+            "{ tls: {}, sasl: { mechanism: ▸SCRAM-SHA-256, password: { env: X } } }",
+            ".sasl.mechanism: SCRAM-SHA-256 needs `username` and `password`",
+        ),
+        (
+            "{ LOGIN: ▸hunter2 } }",
+            ".sasl.password: a secret does not stand in a policy; write { env: NAME } or { file: PATH }",
+        ),
+        ("{ LOGIN: ▸1234 } }", ".sasl.password: a secret does not stand in a policy"),
+        ("{ LOGIN: ▸{ value: hunter2 } } }", ".sasl.password: a secret does not stand in a policy"),
+        (
+            "{ LOGIN: { env: ▸FRAMEGATE_TESTS_NONE } } }",
+            ".sasl.password.env: the environment has no variable `FRAMEGATE_TESTS_NONE`; set it",
+        ),
+        ("{ LOGIN: { env: ▸hunter2! } } }", ".sasl.password.env: the name of a variable of the"),
+        ("{ LOGIN: { file: ▸none } } }", ".sasl.password.file: cannot be read: No such file"),
+        ("{ LOGIN: { file: ▸HERE/empty } } }", ".sasl.password.file: the file is empty"),
+        ("{ LOGIN: { file: ▸HERE/nul } } }", ".sasl.password.file: the file holds a NUL"),
+        (
+            "{ LOGIN: { file: ▸HERE/long } } }",
+            ".sasl.password.file: cannot be read: it has more than 65536 bytes",
+        ),
+        (
+            "{ LOGIN: { file: HERE/secret }, scope: ▸s } }",
+            ".sasl.scope: only with OAUTHBEARER; remove it",
+        ),
+        (
+            "{ sasl: { mechanism: ▸PLAIN, username: u, password: { file: HERE/secret } } }",
+            ".sasl.mechanism: PLAIN sends the password in clear to brokers on other machines",
+        ),
+    ]);
+}
+
+#[test]
+fn tokens() {
+    assert_all_refused(&[
+        (
+            "{ tls: {}, sasl: { mechanism: ▸OAUTHBEARER, client_secret: { env: X } } }",
+            ".sasl.mechanism: OAUTHBEARER needs `token_endpoint`, `client_id`",
+        ),
+        (
+            "{ sasl: { mechanism: ▸OAUTHBEARER, token_endpoint: \"https://h/t\", client_id: i, \
+             client_secret: { file: HERE/secret } } }",
+            ".sasl.mechanism: OAUTHBEARER sends its token in clear",
+        ),
+        (
+            "{ tls: {}, CLIENT: \"https://h/t\", username: ▸u } }",
+            ".sasl.username: not with OAUTHBEARER",
+        ),
+        (
+            "{ tls: {}, CLIENT: \"https://h/t\", password: ▸hunter2 } }",
+            ".sasl.password: not with OAUTHBEARER",
+        ),
+        (
+            "{ tls: {}, CLIENT: ▸\"http://h/t\" } }",
+            ".sasl.token_endpoint: the client's secret is sent there in clear",
+        ),
+        (
+            "{ tls: {}, CLIENT: ▸\"https://me:hunter2@h/t\" } }",
+            ".sasl.token_endpoint: https:// (or http:// on this machine) with a host",
+        ),
+        (
+            "{ tls: {}, CLIENT: \"https://h/t\", extensions: { a: ▸\"x,y\" } } }",
+            ".sasl.extensions.a: an extension's value has no `,`",
+        ),
+        (
+            "{ tls: {}, CLIENT: \"https://h/t\", extensions: { ▸a-b: x } } }",
+            ".sasl.extensions.a-b: an extension's name has letters only",
+        ),
+    ]);
 }
 
 #[test]

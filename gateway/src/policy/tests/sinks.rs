@@ -99,7 +99,7 @@ fn kafka() {
                 ".compression: `brotli` is not accepted; write one of `none`,",
             ),
             ("compression: ▸lz5", ".compression: `lz5` is not accepted; did you mean `lz4`?"),
-            ("▸acks: 1", ": unknown key `acks`; write one of `brokers`, `topic`"),
+            ("▸acks: 1", ": unknown key `acks`; write one of `brokers`, `security`"),
             ("linger: ▸1m", ".linger: a duration from 0s to 10s; got `1m`"),
             ("message_timeout: ▸30", ".message_timeout: a duration with its unit"),
             ("linger: ▸2s, message_timeout: 2s", ".linger: linger must be shorter than"),
