@@ -54,11 +54,11 @@ pub use progress::{Progress, logged};
 pub use summary::{CameraSummary, Counts, Latency, PartitionReport, Summary};
 use tally::Tally;
 
-/// How long acknowledgements may take at the end.
+/// How long there may be no acknowledgement at the end, when some are still to come.
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Plays until the options' end or until `stop` is cancelled, then waits up to 10 s for the broker
-/// to acknowledge what was sent. The files of acknowledged records and of the report are whole when
+/// Plays until the options' end or until `stop` is cancelled, then waits for the broker to
+/// acknowledge what was sent, until it has acknowledged nothing for 10 s. The files of acknowledged records and of the report are whole when
 /// this returns. `progress` is told once a second how far the cameras are.
 ///
 /// Errors say what of the options does not hold, or which of clip, ffmpeg, bucket, broker and file
@@ -122,10 +122,15 @@ async fn play(
         }
     };
     tokio::pin!(settled);
-    if timeout(ACKNOWLEDGE_TIMEOUT, &mut settled).await.is_err() {
-        warn!(waited = ?ACKNOWLEDGE_TIMEOUT, "the broker did not acknowledge every frame: the rest counts as failed");
-        show.producer.give_up();
-        settled.await;
+    let mut acknowledged = total(tallies).acknowledged;
+    while timeout(ACKNOWLEDGE_TIMEOUT, &mut settled).await.is_err() {
+        let before = std::mem::replace(&mut acknowledged, total(tallies).acknowledged);
+        if acknowledged == before {
+            warn!(waited = ?ACKNOWLEDGE_TIMEOUT, "the broker acknowledges no more frames: the rest counts as failed");
+            show.producer.give_up();
+            settled.await;
+            break;
+        }
     }
     Ok(())
 }

@@ -100,6 +100,8 @@ fn reach(url: &StreamUrl) -> Vec<&'static str> {
 /// What ffmpeg said last. It may repeat the URL: where that holds secrets, only known words are
 /// taken.
 fn reason(said: &str, url: &StreamUrl) -> String {
+    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let Some(last) = last else { return "the stream ended".to_owned() };
     if url.has_secrets() {
         let known = KNOWN_REASONS.iter().find(|known| said.contains(**known));
         return known.map_or_else(
@@ -107,8 +109,7 @@ fn reason(said: &str, url: &StreamUrl) -> String {
             |known| (*known).to_owned(),
         );
     }
-    let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-    last.unwrap_or("the stream ended").chars().take(REASON_LETTERS).collect()
+    last.chars().take(REASON_LETTERS).collect()
 }
 
 #[cfg(test)]
@@ -134,6 +135,8 @@ mod tests {
             reason("first\n rtsp://cam/main: strange\n\n", &open),
             "rtsp://cam/main: strange"
         );
-        assert_eq!(reason("", &open), "the stream ended");
+        for url in [&open, &secret] {
+            assert_eq!(reason("\n", url), "the stream ended");
+        }
     }
 }
