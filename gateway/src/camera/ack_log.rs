@@ -2,10 +2,11 @@ use std::{
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
 };
 
 use anyhow::Context;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::record::Acknowledged;
@@ -17,7 +18,7 @@ const BATCH: usize = 256;
 
 /// The file of acknowledged records: one writer, whole lines only.
 pub(super) struct AckLog {
-    lines: mpsc::Sender<Acknowledged>,
+    lines: SyncSender<Acknowledged>,
     writer: JoinHandle<io::Result<()>>,
     path: PathBuf,
 }
@@ -32,7 +33,7 @@ impl AckLog {
                 path.display()
             )
         })?;
-        let (lines, received) = mpsc::channel(CAPACITY);
+        let (lines, received) = sync_channel(CAPACITY);
         let writer = tokio::task::spawn_blocking(move || {
             write_lines(file, received).inspect_err(|_| stop.cancel())
         });
@@ -40,7 +41,7 @@ impl AckLog {
     }
 
     /// Where to hand lines in. The file is finished when every sender is dropped.
-    pub(super) fn lines(&self) -> mpsc::Sender<Acknowledged> {
+    pub(super) fn lines(&self) -> SyncSender<Acknowledged> {
         self.lines.clone()
     }
 
@@ -53,10 +54,10 @@ impl AckLog {
     }
 }
 
-fn write_lines(mut file: impl Write, mut received: mpsc::Receiver<Acknowledged>) -> io::Result<()> {
-    let (mut batch, mut text) = (Vec::with_capacity(BATCH), Vec::new());
-    while received.blocking_recv_many(&mut batch, BATCH) > 0 {
-        for line in batch.drain(..) {
+fn write_lines(mut file: impl Write, received: Receiver<Acknowledged>) -> io::Result<()> {
+    let mut text = Vec::new();
+    while let Ok(first) = received.recv() {
+        for line in std::iter::once(first).chain(received.try_iter().take(BATCH)) {
             serde_json::to_writer(&mut text, &line)?;
             text.push(b'\n');
         }

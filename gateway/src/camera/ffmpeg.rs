@@ -43,6 +43,15 @@ pub(super) fn settings(quality: u8) -> Vec<String> {
     .to_vec()
 }
 
+/// Fails unless ffmpeg can be started.
+pub(super) async fn check() -> anyhow::Result<()> {
+    let mut command = Command::new("ffmpeg");
+    command.arg("-version");
+    let ended = run(command).await?;
+    ensure!(ended.status.success(), "ffmpeg does not run: {}", ended.stderr.trim());
+    Ok(())
+}
+
 /// Writes the video's frames as `000001.jpg`… into the folder, at their own size and rate.
 pub(super) async fn extract_frames(video: &Path, folder: &Path, quality: u8) -> anyhow::Result<()> {
     let mut command = Command::new("ffmpeg");
@@ -117,7 +126,7 @@ async fn run(mut command: Command) -> anyhow::Result<Ended> {
 }
 
 /// Reads to the end, and keeps the beginning.
-async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+pub(super) async fn beginning(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
     let Some(mut pipe) = pipe else { return Ok(String::new()) };
     let mut kept = Vec::new();
     (&mut pipe).take(MAX_OUTPUT).read_to_end(&mut kept).await?;

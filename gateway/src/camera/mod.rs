@@ -1,9 +1,11 @@
-//! `framegate camera`: plays videos or folders of frames as the cameras of a site would.
+//! `framegate camera`: plays videos, folders of frames or streams as the cameras of a site would.
 //!
 //! Each clip is encoded once into objects of a bucket. Then every camera is a task that sends
-//! references to them, at its own pace and from its own place in the clip, to its own topic; a
-//! second task per camera waits for the broker's acknowledgements and has them logged.
+//! references to them, at its own pace and from its own place in the clip, to its own topic. A
+//! stream's frames become objects as they come. The Kafka client's thread takes the broker's
+//! acknowledgements, tells each camera's tally, and has them logged.
 
+mod clip_source;
 mod options;
 
 // Clips become objects of the bucket.
@@ -17,51 +19,56 @@ mod store;
 mod reel;
 mod schedule;
 
+// Frames of streams, and of cameras that want it, become objects of their own.
+mod live;
+mod objects;
+
 // Records to the broker, and back as acknowledgements.
 mod ack_log;
 mod player;
 mod producer;
 mod record;
+mod tally;
+
+// What is told of it.
+mod progress;
 mod summary;
 
+mod prepare;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context, ensure};
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::{Instant, timeout},
-};
+use anyhow::Context;
+use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use ack_log::AckLog;
-use clip::Clip;
+pub use clip_source::{ClipSource, StreamUrl};
 pub use options::{Burst, Destination, Options, RecordFormat, S3Target};
 use player::{Camera, Show};
-use producer::Producer;
-use reel::Reel;
-use schedule::Schedule;
-use store::ClipStore;
-use summary::{Counters, report};
-pub use summary::{Counts, Summary};
+use prepare::prepare;
+pub use progress::{Progress, logged};
+pub use summary::{CameraSummary, Counts, Latency, PartitionReport, Summary};
+use tally::Tally;
 
-/// How long a broker may take to answer at the start.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long acknowledgements may take at the end.
+/// How long there may be no acknowledgement at the end, when some are still to come.
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Records of one camera without an acknowledgement before the camera waits.
-const IN_FLIGHT_PER_CAMERA: usize = 1024;
 
-/// Plays until the options' end or until `stop` is cancelled, then waits up to 10 s for the broker
-/// to acknowledge what was sent. The file of acknowledged records is whole when this returns.
+/// Plays until the options' end or until `stop` is cancelled, then waits for the broker to
+/// acknowledge what was sent, until it has acknowledged nothing for 10 s. The files of acknowledged
+/// records and of the report are whole when this returns. `progress` is told once a second how far
+/// the cameras are.
 ///
 /// Errors say what of the options does not hold, or which of clip, ffmpeg, bucket, broker and file
 /// is not to be had. Frames that do not reach the broker are no error; they are counted.
-pub async fn run(options: Options, stop: CancellationToken) -> anyhow::Result<Summary> {
+pub async fn run(
+    options: Options,
+    stop: CancellationToken,
+    progress: impl FnMut(Progress),
+) -> anyhow::Result<Summary> {
     let stop = stop.child_token();
     let prepared = tokio::select! {
         biased;
@@ -73,112 +80,95 @@ pub async fn run(options: Options, stop: CancellationToken) -> anyhow::Result<Su
         .as_deref()
         .map(|path| AckLog::create(path, stop.clone()))
         .transpose()?;
-    let cameras = prepared.cameras(&options);
-    let read = || {
-        Summary::new(
-            cameras.iter().map(|camera| (camera.id.clone(), camera.counters.counts())).collect(),
-        )
-    };
+    let (show, cameras) = prepared.cameras(&options, log.as_ref().map(AckLog::lines))?;
+    let tallies: Vec<_> = cameras.iter().map(|camera| Arc::clone(&camera.tally)).collect();
     tokio::select! {
-        played = play(&cameras, &prepared.show.producer, log.as_ref(), &stop) => played?,
-        never = report(read) => match never {},
+        played = play(cameras, &tallies, &show, &stop) => played?,
+        never = progress::tell(tallies.len(), || total(&tallies), progress) => match never {},
+        never = sweep(&show) => match never {},
     }
+    let summary = summary(&show, &tallies)?;
+    // The log ends when nobody can write to it any more.
+    drop(show);
     if let Some(log) = log {
         log.finish().await?;
     }
-    let summary = read();
-    let Counts { produced, acknowledged, failed, late } = summary.total;
-    info!(cameras = cameras.len(), produced, acknowledged, failed, late, "cameras have stopped");
+    if let Some(path) = &options.report {
+        write_report(path, &summary)?;
+    }
+    let Counts { produced, acknowledged, failed, late, reconnects } = summary.total;
+    let cameras = tallies.len();
+    info!(cameras, produced, acknowledged, failed, late, reconnects, "cameras have stopped");
     Ok(summary)
-}
-
-/// What is in place before the first camera plays.
-struct Prepared {
-    clips: Vec<Arc<Clip>>,
-    show: Arc<Show>,
-}
-
-async fn prepare(options: &Options) -> anyhow::Result<Prepared> {
-    ensure!(options.cameras > 0, "--cameras is 0: give at least 1");
-    ensure!(!options.clips.is_empty(), "no clip to play: give one with --clip");
-    let schedule = Schedule::new(options.fps, options.burst)?;
-    let end = match options.seconds {
-        Some(seconds) => Duration::try_from_secs_f64(seconds)
-            .with_context(|| format!("--seconds is {seconds}: give a number of at least 0"))?,
-        None => Duration::MAX,
-    };
-    let security = options
-        .kafka_security
-        .as_deref()
-        .map(|file| crate::policy::load_security(file, &options.brokers))
-        .transpose()?
-        .unwrap_or_default();
-    let store = ClipStore::open(options)?;
-    let mut clips = Vec::new();
-    for source in &options.clips {
-        clips.push(Arc::new(Clip::prepare(source, &store, options.quality).await?));
-    }
-    // Twice what cameras may have in flight, as Kafka's client frees a place a moment after it has
-    // told the follower: so it is never full.
-    let capacity = 2 * options.cameras as usize * (IN_FLIGHT_PER_CAMERA + 2);
-    let show = Show {
-        bucket_name: options.bucket_name.clone(),
-        format: options.format,
-        schedule,
-        frames: options.frames.unwrap_or(u64::MAX),
-        end,
-        producer: Producer::connect(&options.brokers, &security, capacity, CONNECT_TIMEOUT).await?,
-    };
-    Ok(Prepared { clips, show: Arc::new(show) })
-}
-
-impl Prepared {
-    /// The cameras, their first frames spread over one interval from now.
-    fn cameras(&self, options: &Options) -> Vec<Arc<Camera>> {
-        let start = Instant::now();
-        let interval = self.show.schedule.interval();
-        let camera = |index: u32| Camera {
-            id: format!("{}{}", options.topic_prefix, index + 1),
-            reel: Reel::of_camera(
-                &self.clips,
-                index as usize,
-                options.cameras as usize,
-                options.fps,
-            ),
-            start: start + interval.mul_f64(f64::from(index) / f64::from(options.cameras)),
-            counters: Counters::default(),
-            show: Arc::clone(&self.show),
-        };
-        (0..options.cameras).map(|index| Arc::new(camera(index))).collect()
-    }
 }
 
 /// Lets the cameras play to their end, and sees every record to its own.
 async fn play(
-    cameras: &[Arc<Camera>],
-    producer: &Producer,
-    log: Option<&AckLog>,
+    cameras: Vec<Camera>,
+    tallies: &[Arc<Tally>],
+    show: &Show,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let (mut players, mut followers) = (JoinSet::new(), JoinSet::new());
-    for camera in cameras {
-        let (sent, in_flight) = mpsc::channel(IN_FLIGHT_PER_CAMERA);
-        players.spawn(Arc::clone(camera).play(sent, stop.clone()));
-        followers.spawn(Arc::clone(camera).follow(in_flight, log.map(AckLog::lines)));
-    }
+    let mut players = JoinSet::new();
     info!(cameras = cameras.len(), "cameras play");
-    all(&mut players).await?;
-    let Ok(followed) = timeout(ACKNOWLEDGE_TIMEOUT, all(&mut followers)).await else {
-        warn!(waited = ?ACKNOWLEDGE_TIMEOUT, "the broker did not acknowledge every frame: the rest counts as failed");
-        producer.give_up();
-        return all(&mut followers).await;
-    };
-    followed
-}
-
-async fn all(tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
-    while let Some(ended) = tasks.join_next().await {
+    for camera in cameras {
+        players.spawn(camera.play(stop.clone()));
+    }
+    while let Some(ended) = players.join_next().await {
         ended?;
     }
+    let settled = async {
+        for tally in tallies {
+            tally.settled().await;
+        }
+    };
+    tokio::pin!(settled);
+    let mut acknowledged = total(tallies).acknowledged;
+    while timeout(ACKNOWLEDGE_TIMEOUT, &mut settled).await.is_err() {
+        let before = std::mem::replace(&mut acknowledged, total(tallies).acknowledged);
+        if acknowledged == before {
+            warn!(waited = ?ACKNOWLEDGE_TIMEOUT, "the broker acknowledges no more frames: the rest counts as failed");
+            show.producer.give_up();
+            settled.await;
+            break;
+        }
+    }
     Ok(())
+}
+
+/// Deletes old objects, where there are any to delete, until dropped.
+async fn sweep(show: &Show) -> std::convert::Infallible {
+    match &show.objects {
+        Some(objects) => objects.sweep().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn total(tallies: &[Arc<Tally>]) -> Counts {
+    tallies.iter().fold(Counts::default(), |sum, tally| sum.plus(tally.counts()))
+}
+
+fn summary(show: &Show, tallies: &[Arc<Tally>]) -> anyhow::Result<Summary> {
+    let camera = |tally: &Arc<Tally>| CameraSummary {
+        camera_id: tally.camera_id().to_string(),
+        counts: tally.counts(),
+        acknowledgement: tally.latency(),
+        partitions: tally.partitions(),
+    };
+    Ok(Summary {
+        seconds: show.begin.elapsed().as_secs_f64(),
+        total: total(tallies),
+        acknowledgement: Tally::latency_of_all(tallies.iter())?,
+        cameras: tallies.iter().map(camera).collect(),
+    })
+}
+
+/// Writes the report beside its place first, so that it is there whole or not at all.
+fn write_report(path: &Path, summary: &Summary) -> anyhow::Result<()> {
+    let unwritten =
+        || format!("cannot write {}: choose another place with --report", path.display());
+    let partial = path.with_extension("partial");
+    let text = serde_json::to_vec_pretty(summary)?;
+    fs::write(&partial, text).with_context(unwritten)?;
+    fs::rename(&partial, path).with_context(unwritten)
 }

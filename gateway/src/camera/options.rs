@@ -6,12 +6,17 @@ use clap::{
 };
 use framegate_replica::frame::{S3Location, S3Options};
 
+use super::clip_source::ClipSource;
+
 /// What `framegate camera` plays, where to and how fast.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// A video, or a folder of JPEG or PNG frames; repeatable. Cameras take the clips in turn.
-    #[arg(long = "clip", value_name = "FILE|FOLDER", required = true)]
-    pub clips: Vec<PathBuf>,
+    /// A video, a folder of JPEG or PNG frames, or the `rtsp://` or `http://` URL of a stream;
+    /// repeatable. Cameras take the clips in turn. A stream is one camera, which keeps the stream's
+    /// pace; its frames are objects of their own, as with `--unique-objects`.
+    #[arg(long = "clip", value_name = "FILE|FOLDER|URL", required = true)]
+    #[arg(value_parser = OsStringValueParser::new().map(ClipSource::written))]
+    pub clips: Vec<ClipSource>,
     /// What the frames are written to: the folder of a file bucket, made if missing, or a bucket
     /// on S3 with the credentials of the environment (`AWS_ACCESS_KEY_ID`, …).
     #[arg(long, value_name = "FOLDER|s3://BUCKET[/PREFIX]")]
@@ -56,9 +61,27 @@ pub struct Options {
     /// `partition` and `offset`; the offset is null where the broker did not tell it. Replaces the file.
     #[arg(long, value_name = "FILE")]
     pub acknowledged: Option<PathBuf>,
-    /// JPEG quality of frames taken from videos, as ffmpeg's `-q:v`: 2 (best) to 31.
+    /// Write here at the end, as JSON, what was sent and acknowledged: counts, offsets and times of
+    /// acknowledgement, of each camera and in total. Replaces the file.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Give each frame an object of its own, which is in the bucket before its reference is sent.
+    #[arg(long)]
+    pub unique_objects: bool,
+    /// Delete such objects when they are older than this, such as `60s`, also those that earlier
+    /// cameras with the same `--topic-prefix` left; otherwise they stay.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub keep: Option<Duration>,
+    /// JPEG quality of frames taken from videos and streams, as ffmpeg's `-q:v`: 2 (best) to 31.
     #[arg(long, value_name = "Q", default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=31))]
     pub quality: u8,
+}
+
+impl Options {
+    /// Whether any clip is a stream.
+    pub(super) fn has_streams(&self) -> bool {
+        self.clips.iter().any(|clip| matches!(clip, ClipSource::Stream(_)))
+    }
 }
 
 /// What the frames are written to.

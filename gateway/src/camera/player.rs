@@ -1,32 +1,44 @@
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    sync::{Arc, mpsc::SyncSender},
+    time::{Duration, Instant as Clock},
 };
 
 use jiff::Timestamp;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
+    clip_source::StreamUrl,
+    objects::UniqueObjects,
     options::RecordFormat,
-    producer::{Pending, Producer},
+    producer::{InFlight, Producer},
     record::{Acknowledged, Record, capture_time},
     reel::Reel,
     schedule::{Pace, PaceChange, Schedule},
-    summary::Counters,
+    tally::Tally,
 };
 
-/// One camera: its player sends frames at its pace, its follower sees each to its end.
+/// Cameras look at the clock together, this often: so those that are due at about the same time
+/// share one awakening of the runtime and of the Kafka client.
+const TICK: Duration = Duration::from_millis(5);
+
+/// One camera: it sends frames at its pace, and its tally is told what becomes of them.
 pub(super) struct Camera {
-    /// Its id, which is also its topic.
-    pub(super) id: String,
+    pub(super) tally: Arc<Tally>,
     /// What it shows.
-    pub(super) reel: Reel,
-    /// When its first frame is due.
-    pub(super) start: Instant,
-    pub(super) counters: Counters,
+    pub(super) feed: Feed,
+    /// When its first frame is due, counted from the beginning of the show.
+    pub(super) start: Duration,
     pub(super) show: Arc<Show>,
+}
+
+/// Where a camera's frames come from.
+pub(super) enum Feed {
+    /// A clip, at the camera's own pace.
+    Reel(Reel),
+    /// A stream, at the stream's pace.
+    Stream(StreamUrl),
 }
 
 /// What all cameras of a run share.
@@ -34,114 +46,129 @@ pub(super) struct Show {
     pub(super) bucket_name: String,
     pub(super) format: RecordFormat,
     pub(super) schedule: Schedule,
+    /// JPEG quality of frames taken from streams.
+    pub(super) quality: u8,
     /// Frames per camera, at most.
     pub(super) frames: u64,
-    /// A frame due at or after this is not sent.
+    /// When it begins.
+    pub(super) begin: Instant,
+    /// A frame due at or after this is not sent, counted from a camera's first one.
     pub(super) end: Duration,
     pub(super) producer: Producer,
+    /// Where each frame gets an object of its own; absent where references are to the clips'.
+    pub(super) objects: Option<UniqueObjects>,
+    pub(super) log: Option<SyncSender<Acknowledged>>,
 }
 
-/// A record that the follower waits for.
-pub(super) struct InFlight {
-    record: Record,
-    pending: Pending,
+/// A frame whose reference may be sent.
+pub(super) struct Shot {
+    /// Its bucket key.
+    pub(super) key: String,
+    pub(super) captured_at: Timestamp,
+    /// The camera's count of frames, from 1.
+    pub(super) sequence: u64,
 }
 
 impl Camera {
-    /// Sends frames until the show ends or `stop` is cancelled. It waits while `in_flight` is full
-    /// of frames without an acknowledgement, and catches up afterwards.
-    pub(super) async fn play(
-        self: Arc<Self>,
-        in_flight: mpsc::Sender<InFlight>,
-        stop: CancellationToken,
-    ) {
+    /// Sends frames until the show ends or `stop` is cancelled. It waits while too many of them are
+    /// without an acknowledgement.
+    pub(super) async fn play(self, stop: CancellationToken) {
+        let playing = async {
+            match &self.feed {
+                Feed::Reel(reel) => self.play_reel(reel, &stop).await,
+                Feed::Stream(url) => self.play_stream(url).await,
+            }
+        };
+        tokio::select! {
+            biased; // a stop comes first, also when the camera is behind and never waits
+            () = stop.cancelled() => {}
+            () = playing => {}
+        }
+    }
+
+    /// A camera that has waited catches up afterwards.
+    async fn play_reel(&self, reel: &Reel, stop: &CancellationToken) {
         let mut pace = Pace::default();
         for n in 0..self.show.frames {
             let due = self.show.schedule.due_at(n);
-            if due >= self.show.end {
+            if due >= self.show.end || stop.is_cancelled() {
                 return;
             }
-            let permit = tokio::select! {
-                biased; // a stop comes first, also when the camera is behind and never waits
-                () = stop.cancelled() => return,
-                permit = turn(self.start + due, &in_flight) => permit,
-            };
-            let Some(permit) = permit else { return };
+            tokio::time::sleep_until(self.show.begin + ticked(self.start + due)).await;
+            let Some(room) = self.tally.room().await else { return };
             self.note_pace(&mut pace, n);
-            if let Some(sent) = self.send(n) {
-                permit.send(sent);
-            }
-        }
-    }
-
-    /// Counts how each record ended, and hands the acknowledged ones to `log`.
-    pub(super) async fn follow(
-        self: Arc<Self>,
-        mut in_flight: mpsc::Receiver<InFlight>,
-        log: Option<mpsc::Sender<Acknowledged>>,
-    ) {
-        while let Some(InFlight { record, pending }) = in_flight.recv().await {
-            let position = match pending.acknowledged().await {
-                Ok(position) => position,
-                Err(error) => {
-                    self.count_failure(&error);
-                    continue;
+            let (captured_at, sequence) = (Timestamp::now(), n + 1);
+            let key = match &self.show.objects {
+                None => Ok(reel.key(n)),
+                Some(objects) => {
+                    let camera_id = self.tally.camera_id();
+                    objects.copy(&reel.key(n), camera_id, sequence, captured_at).await
                 }
             };
-            self.counters.acknowledged.fetch_add(1, Relaxed);
-            if let Some(log) = &log {
-                // Only a log that cannot write is closed; it stops the run and reports itself.
-                let line = Acknowledged { record, topic: self.id.clone(), position };
-                let _ = log.send(line).await;
+            self.tally.note_produced();
+            match key {
+                Ok(key) => self.send(Shot { key, captured_at, sequence }, room),
+                Err(error) => self.tally.note_failure(&error),
             }
         }
     }
 
-    fn send(&self, n: u64) -> Option<InFlight> {
+    /// Hands the reference to the broker's client. The frame must count as produced already.
+    pub(super) fn send(&self, shot: Shot, room: OwnedSemaphorePermit) {
         let record = Record {
-            uri: format!("{}:{}", self.show.bucket_name, self.reel.key(n)),
-            camera_id: self.id.clone(),
-            captured_at: capture_time(Timestamp::now()),
-            sequence: n + 1,
+            uri: format!("{}:{}", self.show.bucket_name, shot.key),
+            camera_id: Arc::clone(self.tally.camera_id()),
+            captured_at: capture_time(shot.captured_at),
+            sequence: shot.sequence,
         };
-        self.counters.produced.fetch_add(1, Relaxed);
-        let sent = record
-            .value(self.show.format)
-            .map_err(anyhow::Error::from)
-            .and_then(|value| Ok(self.show.producer.send(&self.id, &self.id, &value)?));
-        sent.inspect_err(|error| self.count_failure(error))
-            .ok()
-            .map(|pending| InFlight { record, pending })
-    }
-
-    /// Only a camera's first failure is logged; the others are counted.
-    fn count_failure(&self, error: &anyhow::Error) {
-        if self.counters.failed.fetch_add(1, Relaxed) == 0 {
-            warn!(camera_id = %self.id, error = %format_args!("{error:#}"), "frames of a camera fail to reach the broker");
-        }
+        let value = match record.value(self.show.format) {
+            Ok(value) => value,
+            Err(error) => return self.tally.note_failure(&error.into()),
+        };
+        let in_flight = InFlight {
+            tally: Arc::clone(&self.tally),
+            sent: Clock::now(),
+            log: self.show.log.clone().map(|log| (log, record)),
+            _room: room,
+        };
+        self.show.producer.send(&value, in_flight);
     }
 
     fn note_pace(&self, pace: &mut Pace, n: u64) {
-        let next_due = self.start + self.show.schedule.due_at(n + 1);
-        let late = Instant::now() > next_due;
-        self.counters.late.fetch_add(u64::from(late), Relaxed);
+        let next_due = self.start + self.show.schedule.due_at(n + 1) + TICK;
+        let late = self.show.begin.elapsed() > next_due;
+        if late {
+            self.tally.note_late();
+        }
+        let camera_id = self.tally.camera_id();
         match pace.note(late) {
             Some(PaceChange::FellBehind) => {
-                warn!(camera_id = %self.id, sequence = n + 1, "a camera falls behind its rate");
+                warn!(%camera_id, sequence = n + 1, "a camera falls behind its rate");
             }
             Some(PaceChange::Recovered) => {
-                info!(camera_id = %self.id, sequence = n + 1, "a camera keeps its rate again");
+                info!(%camera_id, sequence = n + 1, "a camera keeps its rate again");
             }
             None => {}
         }
     }
 }
 
-/// Waits for the time and for room. None if the follower is gone.
-async fn turn(
-    due: Instant,
-    in_flight: &mpsc::Sender<InFlight>,
-) -> Option<mpsc::Permit<'_, InFlight>> {
-    tokio::time::sleep_until(due).await;
-    in_flight.reserve().await.ok()
+/// The first tick at or after `due`.
+fn ticked(due: Duration) -> Duration {
+    let ticks = due.as_nanos().div_ceil(TICK.as_nanos());
+    u32::try_from(ticks).map_or(due, |ticks| TICK * ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_sent_at_the_next_tick() {
+        for (due, tick) in [(0, 0), (1, 5), (4_999, 5), (5_000, 5), (5_001, 10)] {
+            assert_eq!(ticked(Duration::from_micros(due)), Duration::from_millis(tick));
+        }
+        let years = Duration::from_secs(1 << 40);
+        assert_eq!(ticked(years), years);
+    }
 }

@@ -1,24 +1,48 @@
-use std::time::Duration;
-
-use anyhow::{Context, anyhow};
-use rdkafka::{
-    ClientConfig,
-    error::KafkaError,
-    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _, PurgeConfig},
+use std::{
+    sync::{Arc, mpsc::SyncSender},
+    time::{Duration, Instant},
 };
 
-use super::record::Position;
+use anyhow::Context;
+use rdkafka::{
+    ClientConfig, ClientContext, Message,
+    config::{FromClientConfigAndContext, RDKafkaLogLevel},
+    error::KafkaError,
+    producer::{
+        BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
+    },
+};
+use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
+
+use super::{
+    record::{Acknowledged, Position, Record},
+    tally::Tally,
+};
 use crate::{
     kafka::{Logging, secure},
     policy::Security,
 };
 
-/// Sends records and learns where the broker put them; clones share one Kafka client.
+/// Sends records; clones share one Kafka client. What becomes of a record is told to its camera's
+/// tally, on the client's own thread: no task wakes for it.
 #[derive(Clone)]
-pub(super) struct Producer(FutureProducer<Logging>);
+pub(super) struct Producer(Arc<ThreadedProducer<Deliveries>>);
 
-/// A record on its way.
-pub(super) struct Pending(DeliveryFuture);
+/// Takes the acknowledgements.
+struct Deliveries {
+    logging: Logging,
+}
+
+/// A record on its way. It holds nothing of the producer, whose thread drops it.
+pub(super) struct InFlight {
+    pub(super) tally: Arc<Tally>,
+    /// When it was handed to the client.
+    pub(super) sent: Instant,
+    /// Where it is logged once the broker has it.
+    pub(super) log: Option<(SyncSender<Acknowledged>, Record)>,
+    /// Its place among the camera's records on their way; free when this is dropped.
+    pub(super) _room: OwnedSemaphorePermit,
+}
 
 impl Producer {
     /// Connects, and fails unless a broker answers within `limit`. At most `capacity` records are
@@ -29,20 +53,26 @@ impl Producer {
         capacity: usize,
         limit: Duration,
     ) -> anyhow::Result<Self> {
-        let producer: FutureProducer<Logging> = config(brokers, security, capacity)
-            .create_with_context(Logging::default())
+        let deliveries = Deliveries { logging: Logging::default() };
+        let config = config(brokers, security, capacity);
+        let producer = ThreadedProducer::from_config_and_context(&config, deliveries)
             .with_context(|| format!("cannot send to the brokers {brokers}: check --brokers"))?;
+        let producer = Self(Arc::new(producer));
         let probe = producer.clone();
-        tokio::task::spawn_blocking(move || probe.client().fetch_metadata(None, limit)).await?.with_context(|| {
+        spawn_blocking(move || probe.0.client().fetch_metadata(None, limit)).await?.with_context(|| {
             format!("no broker of {brokers} answered within {limit:?}: start it, or correct --brokers")
         })?;
-        Ok(Self(producer))
+        Ok(producer)
     }
 
-    /// Hands the record to the client, which sends and resends it by itself.
-    pub(super) fn send(&self, topic: &str, key: &str, value: &[u8]) -> Result<Pending, KafkaError> {
-        let record = FutureRecord::to(topic).key(key).payload(value);
-        self.0.send_result(record).map(Pending).map_err(|(error, _)| error)
+    /// Hands the record to the client, which sends and resends it by itself. What it refuses is
+    /// counted as failed.
+    pub(super) fn send(&self, value: &[u8], in_flight: InFlight) {
+        let id = Arc::clone(in_flight.tally.camera_id());
+        let record = BaseRecord::with_opaque_to(&id, Box::new(in_flight)).key(&*id).payload(value);
+        if let Err((error, refused)) = self.0.send(record) {
+            refused.delivery_opaque.tally.note_failure(&error.into());
+        }
     }
 
     /// Gives up every record on its way: each ends as failed at once.
@@ -51,17 +81,46 @@ impl Producer {
     }
 }
 
-impl Pending {
-    /// Waits until the broker has the record, or the client has given it up.
-    pub(super) async fn acknowledged(self) -> anyhow::Result<Position> {
-        let delivery = self.0.await.map_err(|_| anyhow!("the Kafka client stopped"))?;
-        let delivery = delivery.map_err(|(error, _)| error)?;
-        // A negative offset is the client's word for an unknown one.
-        Ok(Position {
-            partition: delivery.partition,
-            offset: Some(delivery.offset).filter(|offset| *offset >= 0),
-        })
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.logging.line(level, facility, line);
     }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.logging.trouble(&error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<InFlight>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, in_flight: Box<InFlight>) {
+        match result {
+            Ok(message) => in_flight.acknowledged(position(message.partition(), message.offset())),
+            Err((error, _)) => in_flight.failed(error.clone()),
+        }
+    }
+}
+
+impl InFlight {
+    fn acknowledged(self: Box<Self>, position: Position) {
+        self.tally.note_acknowledged(position, self.sent.elapsed());
+        if let Some((log, record)) = self.log {
+            let line = Acknowledged { record, topic: Arc::clone(self.tally.camera_id()), position };
+            // Waits while the log is behind, so that cameras wait in turn. Only a log that cannot
+            // write is closed; it stops the run and reports itself.
+            let _ = log.send(line);
+        }
+    }
+
+    fn failed(self: Box<Self>, error: KafkaError) {
+        self.tally.note_failure(&error.into());
+    }
+}
+
+/// A negative offset is the client's word for an unknown one.
+fn position(partition: i32, offset: i64) -> Position {
+    Position { partition, offset: Some(offset).filter(|offset| *offset >= 0) }
 }
 
 fn config(brokers: &str, security: &Security, capacity: usize) -> ClientConfig {

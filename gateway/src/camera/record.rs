@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -9,7 +11,7 @@ pub(super) struct Record {
     /// `NAME:key` of the frame.
     pub(super) uri: String,
     /// The camera's id, which is also its topic and the record's key.
-    pub(super) camera_id: String,
+    pub(super) camera_id: Arc<str>,
     /// When the frame was sent: RFC 3339 in UTC, to the microsecond.
     pub(super) captured_at: String,
     /// The camera's count of frames, from 1.
@@ -21,7 +23,7 @@ pub(super) struct Record {
 pub(super) struct Acknowledged {
     #[serde(flatten)]
     pub(super) record: Record,
-    pub(super) topic: String,
+    pub(super) topic: Arc<str>,
     #[serde(flatten)]
     pub(super) position: Position,
 }
@@ -59,7 +61,7 @@ mod tests {
     fn record() -> Record {
         Record {
             uri: "frames:clips/vtest-0123456789ab/000001.jpg".to_owned(),
-            camera_id: "camera_1".to_owned(),
+            camera_id: "camera_1".into(),
             captured_at: capture_time("2026-11-22T10:00:00.25Z".parse().unwrap()),
             sequence: 7,
         }
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn an_acknowledged_line_adds_where_it_is() {
         let position = Position { partition: 0, offset: Some(41) };
-        let line = Acknowledged { record: record(), topic: "camera_1".to_owned(), position };
+        let line = Acknowledged { record: record(), topic: "camera_1".into(), position };
         let line = serde_json::to_value(line).unwrap();
         let expected = serde_json::json!({
             "uri": "frames:clips/vtest-0123456789ab/000001.jpg", "camera_id": "camera_1", "sequence": 7,

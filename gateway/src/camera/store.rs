@@ -23,7 +23,7 @@ const LIST: &str = "frames.json";
 const LIST_BYTES: u64 = 8 << 20;
 
 /// The bucket that clips are written to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum ClipStore {
     /// A folder.
     Folder(PathBuf),

@@ -20,7 +20,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::{Options, RecordFormat, S3Target, Summary, clip::Clip, run, store::ClipStore};
+use super::{
+    ClipSource, Options, RecordFormat, S3Target, Summary, clip::Clip, run, store::ClipStore,
+};
 
 /// The topics of two cameras.
 const TOPICS: [&str; 2] = ["camera_1", "camera_2"];
@@ -49,7 +51,7 @@ impl Site {
     /// Two cameras, without an end.
     fn options(&self, clip: PathBuf) -> Options {
         Options {
-            clips: vec![clip],
+            clips: vec![clip.into()],
             bucket: self.bucket().into(),
             s3: S3Target::default(),
             bucket_name: "frames".to_owned(),
@@ -63,6 +65,9 @@ impl Site {
             format: RecordFormat::Json,
             burst: None,
             acknowledged: Some(self.folder.path().join("acknowledged.jsonl")),
+            report: None,
+            unique_objects: false,
+            keep: None,
             quality: 3,
         }
     }
@@ -182,7 +187,7 @@ async fn what_is_acknowledged_is_at_the_broker_and_in_the_bucket() {
     let site = Site::new();
     let Some(video) = video(site.folder.path()) else { return };
     let summary =
-        run(Options { frames: Some(25), ..site.options(video) }, CancellationToken::new())
+        run(Options { frames: Some(25), ..site.options(video) }, CancellationToken::new(), |_| {})
             .await
             .unwrap();
     assert_eq!(
@@ -190,7 +195,7 @@ async fn what_is_acknowledged_is_at_the_broker_and_in_the_bucket() {
         (50, 50, 0)
     );
     let per_camera: Vec<_> =
-        summary.cameras.iter().map(|(id, counts)| (id.as_str(), counts.acknowledged)).collect();
+        summary.cameras.iter().map(|it| (it.camera_id.as_str(), it.counts.acknowledged)).collect();
     assert_eq!(per_camera, [("camera_1", 25), ("camera_2", 25)]);
     site.reconcile(&summary);
 }
@@ -199,7 +204,7 @@ async fn what_is_acknowledged_is_at_the_broker_and_in_the_bucket() {
 async fn a_stopped_run_accounts_for_every_frame() {
     let site = Site::new();
     let stop = CancellationToken::new();
-    let running = tokio::spawn(run(site.options(site.frames()), stop.clone()));
+    let running = tokio::spawn(run(site.options(site.frames()), stop.clone(), |_| {}));
     tokio::task::block_in_place(|| site.records(20));
     stop.cancel();
     let summary = running.await.unwrap().unwrap();
@@ -216,7 +221,7 @@ async fn errors_of_the_broker_are_retried_without_doubles() {
     let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
     site.cluster.request_errors(RDKafkaApiKey::Produce, &[error; 5]);
     let options = Options { frames: Some(1), ..site.options(site.frames()) };
-    let summary = run(options, CancellationToken::new()).await.unwrap();
+    let summary = run(options, CancellationToken::new(), |_| {}).await.unwrap();
     assert_eq!((summary.total.acknowledged, summary.total.failed), (2, 0));
     site.reconcile(&summary);
 }
@@ -229,12 +234,48 @@ async fn what_the_broker_refuses_is_counted_as_failed() {
         .unwrap();
     let options =
         Options { frames: Some(5), format: RecordFormat::Text, ..site.options(site.frames()) };
-    let summary = run(options, CancellationToken::new()).await.unwrap();
+    let summary = run(options, CancellationToken::new(), |_| {}).await.unwrap();
     let per_camera: Vec<_> =
-        summary.cameras.iter().map(|(_, counts)| (counts.acknowledged, counts.failed)).collect();
+        summary.cameras.iter().map(|it| (it.counts.acknowledged, it.counts.failed)).collect();
     assert_eq!(per_camera, [(5, 0), (0, 5)]);
     let first = site.records(5).remove(&("camera_1".to_owned(), 0)).unwrap();
     assert!(first.starts_with(b"frames:clips/yard-") && first.ends_with(b"/000001.jpg"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_of_their_own_are_objects_and_the_report_says_where_their_records_are() {
+    let site = Site::new();
+    let report = site.folder.path().join("report.json");
+    let options = Options {
+        frames: Some(5),
+        unique_objects: true,
+        keep: Some(Duration::from_secs(60)),
+        report: Some(report.clone()),
+        ..site.options(site.frames())
+    };
+    let summary = run(options, CancellationToken::new(), |_| {}).await.unwrap();
+    site.reconcile(&summary);
+    let uris: std::collections::BTreeSet<_> =
+        site.acknowledged().values().map(|line| line["uri"].to_string()).collect();
+    assert_eq!(uris.len(), 10, "each frame has its own");
+    let report: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["total"]["acknowledged"], json!(10));
+    let place = &report["cameras"][1]["partitions"][0];
+    assert_eq!((&place["first_offset"], &place["last_offset"]), (&json!(0), &json!(4)));
+}
+
+#[tokio::test]
+async fn options_that_do_not_hold_together_are_refused() {
+    let site = Site::new();
+    let stream = ClipSource::written("rtsp://user:secret@cam/main".into());
+    let cases = [
+        (Options { keep: Some(PATIENCE), ..site.options(site.frames()) }, "--unique-objects"),
+        (Options { clips: vec![stream], ..site.options(site.bucket()) }, "one camera"),
+    ];
+    for (options, words) in cases {
+        let refusal = run(options, CancellationToken::new(), |_| {}).await.unwrap_err().to_string();
+        assert!(refusal.contains(words) && !refusal.contains("secret"), "{refusal}");
+    }
 }
 
 #[tokio::test]

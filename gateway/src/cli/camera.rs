@@ -1,6 +1,9 @@
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
-use framegate::camera::{self, Options};
+use framegate::camera::{self, Options, Progress};
 use tokio_util::sync::CancellationToken;
 
 use super::{failed, output, signals::Signals};
@@ -23,8 +26,17 @@ async fn play(options: Options) -> anyhow::Result<String> {
         signals.first().await;
         stopping.cancel();
     });
-    let camera::Counts { produced, acknowledged, failed, late } =
-        camera::run(options, stop).await?.total;
+    let played = if io::stderr().is_terminal() {
+        let played = camera::run(options, stop, |progress: Progress| {
+            output::passing(&progress.to_string());
+        })
+        .await;
+        output::passing("");
+        played
+    } else {
+        camera::run(options, stop, camera::logged()).await
+    };
     watch.abort();
+    let camera::Counts { produced, acknowledged, failed, late, .. } = played?.total;
     Ok(format!("produced={produced} acknowledged={acknowledged} failed={failed} late={late}"))
 }

@@ -14,3 +14,8 @@ pub fn line(text: &str) {
 pub fn problem(text: &str) {
     eprintln!("{text}");
 }
+
+/// Shows a line at a terminal's bottom, on stderr, until the next one or a log line takes its place.
+pub fn passing(text: &str) {
+    eprint!("\r\x1b[K{text}\r");
+}

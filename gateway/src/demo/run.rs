@@ -99,7 +99,8 @@ impl Demo<'_> {
     async fn play(&mut self, stop: CancellationToken) -> anyhow::Result<Played> {
         let started = Instant::now();
         let view = self.view(&stop);
-        let cameras = tokio::spawn(camera::run(self.stage.cameras(&self.options), stop));
+        let cameras =
+            tokio::spawn(camera::run(self.stage.cameras(&self.options), stop, camera::logged()));
         let sent = self.watch(cameras, started, view.as_ref()).await;
         if let Some(view) = view {
             view.close().await;

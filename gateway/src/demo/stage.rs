@@ -89,7 +89,7 @@ impl Stage {
     /// What the cameras do.
     pub fn cameras(&self, options: &Options) -> camera::Options {
         camera::Options {
-            clips: options.clips.clone(),
+            clips: options.clips.iter().cloned().map(Into::into).collect(),
             bucket: self.bucket.clone().into(),
             s3: camera::S3Target::default(),
             bucket_name: self.bucket_name.clone(),
@@ -103,6 +103,9 @@ impl Stage {
             format: camera::RecordFormat::Json,
             burst: Some(BURST),
             acknowledged: Some(self.acknowledged.clone()),
+            report: None,
+            unique_objects: false,
+            keep: None,
             quality: 3,
         }
     }

@@ -11,6 +11,7 @@ mod retries;
 // The objects.
 mod bucket;
 mod connector;
+mod objects;
 
 // How it went.
 mod complaints;

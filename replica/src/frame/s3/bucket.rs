@@ -20,7 +20,7 @@ use super::{
 pub struct S3Bucket {
     // Where it is.
     location: S3Location,
-    store: Arc<AmazonS3>,
+    pub(super) store: Arc<AmazonS3>,
     /// Absent where requests are not signed.
     credentials: Option<AwsCredentialProvider>,
 
@@ -90,7 +90,11 @@ impl S3Bucket {
     }
 
     /// Takes a step until it succeeds or no further try makes sense.
-    async fn tried<T, F>(&self, tally: &Tally, step: impl Fn() -> F) -> Result<T, Failure>
+    pub(super) async fn tried<T, F>(
+        &self,
+        tally: &Tally,
+        step: impl Fn() -> F,
+    ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
@@ -136,7 +140,7 @@ impl S3Bucket {
 
     /// The provider keeps credentials until they expire. They are had beforehand, so that what
     /// refuses them is never taken for the bucket's answer.
-    async fn check_credentials(&self) -> Result<(), Failure> {
+    pub(super) async fn check_credentials(&self) -> Result<(), Failure> {
         let Some(credentials) = &self.credentials else { return Ok(()) };
         let had = credentials.get_credential().await;
         had.map(drop).map_err(|error| Failure::Credentials(Failure::from(error).to_string()))
