@@ -6,7 +6,7 @@ BIN := target/release/framegate
 DEMO := $(BIN) --log warn,framegate::camera=error demo --clip .deps/clips/vtest.avi --clip .deps/clips/bikes.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka docs bench build setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka docs bench build failpoints setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ check: setup
 unit: setup
 	cargo test --release --workspace --locked
 
-black-box: build
+black-box: failpoints
 	$(PYTHON) -m pytest tests -m "not slow" -q
 
 prove-main: build ## Check what the main job promises, item by item
@@ -32,7 +32,7 @@ prove-main: build ## Check what the main job promises, item by item
 prove-doors: build ## Check what the finished doors promise, item by item
 	$(PYTHON) -m pytest tests --prove doors -q
 
-prove-kafka: build ## Check what is promised of Kafka, item by item, on Apache Kafka (an hour)
+prove-kafka: failpoints ## Check what is promised of Kafka, item by item, on Apache Kafka (an hour)
 	$(PYTHON) -m pytest tests --prove kafka -q
 
 docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, configs/policy.schema.json
@@ -45,6 +45,12 @@ picture: build ## Make docs/top.svg anew, from a demo of 40 s
 	$(PYTHON) scripts/picture $(BIN) docs/top.svg
 
 build: setup
+	cargo build --release --locked --bin framegate
+
+# It shares all that is built but two crates with the released binary, whose place it takes for a moment.
+failpoints: setup ## Build the binary that tests make fail, and then the released one
+	cargo build --release --locked --bin framegate --features failpoints
+	install -D $(BIN) target/failpoints/framegate
 	cargo build --release --locked --bin framegate
 
 setup: ## Fetch and build what .deps/ holds
