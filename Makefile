@@ -12,7 +12,7 @@ $(error KAFKA is $(KAFKA); it can be embedded or real)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka docs bench build setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka docs bench build failpoints setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +29,7 @@ check: setup
 unit: setup
 	cargo test --release --workspace --locked
 
-black-box: build
+black-box: failpoints
 	$(PYTHON) -m pytest tests -m "not slow" -q
 
 prove-main: build ## Check what the main job promises, item by item
@@ -38,7 +38,7 @@ prove-main: build ## Check what the main job promises, item by item
 prove-doors: build ## Check what the finished doors promise, item by item
 	$(PYTHON) -m pytest tests --prove doors -q
 
-prove-kafka: build ## Check what is promised of Kafka, item by item, on Apache Kafka (an hour)
+prove-kafka: failpoints ## Check what is promised of Kafka, item by item, on Apache Kafka (an hour)
 	$(PYTHON) -m pytest tests --prove kafka -q
 
 docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, the policy's schema, the dashboard
@@ -52,6 +52,12 @@ picture: build ## Make docs/top.svg anew, from a demo of 40 s
 	$(PYTHON) scripts/picture $(BIN) docs/top.svg
 
 build: setup
+	cargo build --release --locked --bin framegate
+
+# It shares all that is built but two crates with the released binary, whose place it takes for a moment.
+failpoints: setup ## Build the binary that tests make fail, and then the released one
+	cargo build --release --locked --bin framegate --features failpoints
+	install -D $(BIN) target/failpoints/framegate
 	cargo build --release --locked --bin framegate
 
 setup: ## Fetch and build what .deps/ holds

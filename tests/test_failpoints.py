@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from failpoint_runs import Look, Plan, Run, run, run_to_death
+from failpoint_runs import PATIENCE, Look, Plan, Run, run, run_to_death
 from failpoint_site import BAD_EVERY, RECORDS, Site
 from gateway import environment
 from kafka_server import KafkaServer
@@ -62,16 +62,21 @@ class Scenario:
         first = f"{self.point}={self._calm()}*off"
         match self.kind:
             case "error":
-                return Plan(f"{first}->3*return(error)->10%return(error)", 1, 30)
+                return Plan(f"{first}->3*return(error)->10%return(error)", 1, PATIENCE)
             case "panic":
-                return Plan(f"{first}->2*return(panic)", 1, 30)
+                return Plan(f"{first}->2*return(panic)", 1, PATIENCE)
             case "hang":
                 return Plan(f"{first}->2*return(hang:100)->{self._calm()}*off->return(hang)", 2, 4)
-        return Plan(f"{first}->return(kill)", 3, 30)
+        return Plan(f"{first}->return(kill)", 3, PATIENCE)
 
     def _calm(self) -> int:
-        """Each frame is fetched, decoded alone; the rest is done for several together."""
-        return 30 if self.step in ("fetch", "decode") else 3
+        """As often as a step may pass and leave enough for the starts after."""
+        match self.step:
+            case "fetch" | "decode":  # a frame each
+                return 30
+            case "execute" | "sink":  # several records each
+                return 3
+        return 1
 
     def looks(self) -> list[Look]:
         """How its runs end."""
@@ -143,9 +148,12 @@ def prove(name: str, scenarios: list[Scenario], kafka: KafkaServer, folder: Path
         with closing(Site(kafka.address, named, folder / named)) as site:
             return run(site, scenario.plan)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         for scenario, ended in zip(scenarios, pool.map(play, scenarios), strict=True):
             tell(scenario, ended, holds)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def tell(scenario: Scenario, ended: Run, holds: Holds) -> None:

@@ -1,7 +1,7 @@
 //! Places where tests make things fail; compiled by the feature `failpoints` alone.
 //!
 //! The environment says what happens where, in the words of the crate `fail`: `FAILPOINTS` holds
-//! `POINT=[COUNT*][PERCENT%]return(FAULT)`, several faults of a point joined by `->` and several
+//! `POINT=[PERCENT%][COUNT*]return(FAULT)`, several faults of a point joined by `->` and several
 //! points by `;`. The faults: `error`, `panic`, `hang` for ever, `hang:MILLISECONDS`, and `kill`,
 //! the process's own SIGKILL. So `fetch.after=20*off->3%return(kill)` passes 20 times and kills
 //! with 3 % of the further fetches. Each fault is logged before it strikes.

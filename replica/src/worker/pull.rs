@@ -1,8 +1,7 @@
-use std::{future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{future, sync::Arc, time::Duration};
 
 use framegate_batcher::{Charge, Claimed, EntryId, ReplicaSeat, Verdict, verdict};
 use framegate_proto::{ErrorCode, ServeError};
-use futures_util::FutureExt;
 use tokio::{
     sync::{oneshot, watch},
     task::JoinSet,
@@ -107,11 +106,7 @@ impl Worker {
             return;
         };
         let loader = self.spec.loader.clone();
-        self.loads.spawn(async move {
-            let load = AssertUnwindSafe(loader.load(&frame, &geometry, job)).catch_unwind().await;
-            // Who panics shall not take the entry's answer with it.
-            (id, load.unwrap_or_else(|_| Err(ErrorCode::Internal.into())))
-        });
+        self.loads.spawn(async move { (id, loader.load(&frame, &geometry, job).await) });
     }
 
     fn loaded(&mut self, id: EntryId, result: Result<Option<Loaded>, ServeError>) {

@@ -138,6 +138,16 @@ async fn a_sink_that_fails_is_asked_again_with_the_same() {
     assert!(first.contains(r#""reason":"FRAME_UNDECODABLE""#), "{first}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_is_asked_again() {
+    let mut harness = Harness::start();
+    harness.refuse(ErrorCode::FrameUndecodable);
+    let (_, keep) = timeout(LONG, harness.batches.recv()).await.unwrap().unwrap();
+    drop(keep); // at which the test's sink panics
+    harness.line(true).await;
+    harness.ended().await;
+}
+
 #[tokio::test]
 async fn what_is_too_old_goes_to_the_drop_log() {
     let mut harness = Harness::start();

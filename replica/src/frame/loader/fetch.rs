@@ -1,7 +1,8 @@
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use framegate_proto::{ErrorCode, ServeError};
+use futures_util::FutureExt;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{Counts, Shared, Wanted};
@@ -40,9 +41,16 @@ impl Fetched {
         let place = Arc::clone(&shared.fetches).acquire_owned().await;
         let place = place.map_err(|_closed| ErrorCode::Internal)?;
         let start = Instant::now();
-        failpoint!(async "fetch.before", ErrorCode::BucketUnavailable.into());
-        let bytes = object.fetch(shared.limits.object_bytes).await?;
-        failpoint!(async "fetch.after", ErrorCode::BucketUnavailable.into());
+        let fetch = AssertUnwindSafe(fetch(object, shared.limits.object_bytes)).catch_unwind();
+        // Who panics shall not take the entry's answer with it.
+        let bytes = fetch.await.unwrap_or_else(|_| Err(ErrorCode::Internal.into()))?;
         Ok(Self { bytes, took: start.elapsed(), _place: place })
     }
+}
+
+async fn fetch(object: &ObjectRef, limit: u64) -> Result<Bytes, ServeError> {
+    failpoint!(async "fetch.before", ErrorCode::BucketUnavailable.into());
+    let bytes = object.fetch(limit).await?;
+    failpoint!(async "fetch.after", ErrorCode::BucketUnavailable.into());
+    Ok(bytes)
 }

@@ -18,7 +18,10 @@ use super::{
 use crate::frame::{
     bucket::Bucket,
     reference::Buckets,
-    s3::server::{Server, answer},
+    s3::{
+        S3Bucket,
+        server::{Server, answer},
+    },
     samples,
 };
 
@@ -36,7 +39,11 @@ impl Wanted for Leaves {
 }
 
 fn object(loader: &FrameLoader, server: &Server, uri: &str) -> Arc<Frame> {
-    let buckets = Buckets::new(vec![Bucket::s3("cams", server.bucket()).unwrap()]).unwrap();
+    object_in(server.bucket(), loader, uri)
+}
+
+fn object_in(bucket: S3Bucket, loader: &FrameLoader, uri: &str) -> Arc<Frame> {
+    let buckets = Buckets::new(vec![Bucket::s3("cams", bucket).unwrap()]).unwrap();
     loader.frame(Source::Object(buckets.resolve(uri).unwrap()), None, BOTH.into())
 }
 
@@ -70,6 +77,16 @@ async fn the_models_of_a_request_share_one_fetch() {
     assert!(classifier.is_ok());
     assert_eq!(server.asked(), ["GET /cams/site1/a.jpg HTTP/1.1"]);
     assert_eq!((loader.stats().loads, loader.stats().shared), (1, 1));
+}
+
+#[tokio::test]
+async fn a_panic_while_fetching_is_an_error_and_the_next_may_fetch() {
+    let server = Server::scripted(vec![answer("200 OK", "", &samples::jpeg(64, 48)); 2]).await;
+    let loader = loader(8 * FRAME_BYTES, 1);
+    let bucket = server.bucket_with(Arc::new(|_| panic!("the observer of the test")));
+    let failed = load(&loader, &object_in(bucket, &loader, "cams:a.jpg"), &CLASSIFIER).await;
+    assert_eq!(failed.unwrap_err(), ErrorCode::Internal);
+    load(&loader, &object(&loader, &server, "cams:a.jpg"), &CLASSIFIER).await.unwrap();
 }
 
 #[tokio::test]

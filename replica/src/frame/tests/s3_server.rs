@@ -60,6 +60,12 @@ impl Server {
 
     /// The bucket `s3://cams/site1` there, with quick retries.
     pub(in crate::frame) fn bucket(&self) -> S3Bucket {
+        let told = Arc::clone(&self.told);
+        self.bucket_with(Arc::new(move |fetch| told.lock().unwrap().push(*fetch)))
+    }
+
+    /// The same with an observer of the test's own.
+    pub(in crate::frame) fn bucket_with(&self, observer: FetchObserver) -> S3Bucket {
         let options = S3Options {
             endpoint: Some(format!("http://{}", self.address)),
             credentials: S3Credentials::Anonymous,
@@ -67,8 +73,6 @@ impl Server {
             retries: S3Retries { attempts: 3, backoff: Duration::from_millis(1) },
             ..S3Options::default()
         };
-        let told = Arc::clone(&self.told);
-        let observer: FetchObserver = Arc::new(move |fetch| told.lock().unwrap().push(*fetch));
         S3Bucket::new(S3Location::parse("s3://cams/site1").unwrap(), &options, observer).unwrap()
     }
 

@@ -79,3 +79,18 @@ async fn a_dead_letter_that_cannot_be_written_holds_the_offset() {
     harness.committed(1).await;
     stop(ingest).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ingest_whose_delivery_panics_is_unhealthy_and_gives_its_partitions_back() {
+    let mut harness = Harness::new(&["detector"]);
+    let ingest = harness.ingest().await;
+    harness.produce_numbered(0..1).await;
+    let entry = harness.entry().await;
+    assert!(ingest.healthy() && ingest.assigned_partitions() > 0);
+    harness.ends.close(); // at which the test's observer panics
+    entry.succeed();
+    until(|| !ingest.healthy()).await;
+    until(|| ingest.assigned_partitions() == 0).await;
+    assert_eq!(harness.committed_now(), None);
+    stop(ingest).await;
+}
