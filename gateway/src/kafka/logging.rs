@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex};
+use std::{
+    mem,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use rdkafka::{
     ClientContext,
@@ -10,29 +13,34 @@ use rdkafka::{
 /// of one client.
 #[derive(Clone, Default)]
 pub(crate) struct Logging {
-    last: Arc<Mutex<Option<RDKafkaErrorCode>>>,
+    /// The errors since it last worked, each once, in the order in which they came.
+    seen: Arc<Mutex<Vec<RDKafkaErrorCode>>>,
 }
 
 impl Logging {
-    /// A transient error: logged as a warning once until it changes or ends, since librdkafka
-    /// repeats it with every failed try to connect.
+    /// A transient error: logged as a warning once until the client works again, since librdkafka
+    /// repeats it with every failed try to connect, in turns with others.
     pub(crate) fn trouble(&self, error: &KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
-        let mut last = self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if *last == code {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+        let mut seen = self.seen();
+        if seen.contains(&code) {
             tracing::debug!(%error, reason, "kafka still in trouble");
         } else {
             tracing::warn!(%error, reason, "kafka in trouble, librdkafka keeps trying");
-            *last = code;
+            seen.push(code);
         }
     }
 
     /// The broker answers.
     pub(crate) fn recovered(&self) {
-        let mut last = self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(code) = last.take() {
+        let trouble = mem::take(&mut *self.seen());
+        if let Some(code) = trouble.first() {
             tracing::info!(trouble = %code, "kafka works again");
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Vec<RDKafkaErrorCode>> {
+        self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
