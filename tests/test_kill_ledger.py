@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,9 +79,9 @@ def run(trials: list[Trial], kills: int, pause: float, count: int) -> Feed:
     for trial in trials:
         wait_for_members(trial.known, len(NAMES))
     with Feed(site.brokers, site.topic, count, kills * pause, PARTITIONS) as feed:
-        paced = threading.Event()
-        for _, name in zip(range(kills), itertools.cycle(NAMES), strict=False):
-            paced.wait(pause)
+        begin, paced = time.monotonic(), threading.Event()
+        for number, name in zip(range(1, kills + 1), itertools.cycle(NAMES), strict=False):
+            paced.wait(max(0.0, begin + number * pause - time.monotonic()))
             each(trials, lambda trial, name=name: kill_and_start(trial, name))
     return feed
 
