@@ -39,6 +39,10 @@ class Ledger:
         }
         return all_of_them - self.seen.keys()
 
+    def gone(self, committed: Mapping[int, int]) -> set[tuple[str, Place]]:
+        """What has no result and never will: it is committed, so nobody will read it again."""
+        return self.lost(committed)
+
     def unknown(self, ends: Mapping[int, int]) -> set[tuple[str, Place]]:
         """Results of what was never written, or for a model that was not asked."""
         known = {(partition, model) for partition in ends for model in self.models}

@@ -99,8 +99,9 @@ def went_back(found: list[Commit]) -> int:
     return back
 
 
-def ahead(found: list[Commit], ledger: Ledger, ends: Mapping[int, int]) -> int:
-    """Commits that the broker took before it had every result of the records below them."""
+def ahead(found: list[Commit], ledger: Ledger, ends: Mapping[int, int], atomic: bool = False) -> int:
+    """Commits that the broker took before it had every result of the records below them. Where both are `atomic`, of one
+    transaction, their order in it says nothing: only whether the results are there."""
     done = {partition: ledger.done_at(partition, end) for partition, end in ends.items()}
 
     def early(commit: Commit) -> bool:
@@ -108,6 +109,6 @@ def ahead(found: list[Commit], ledger: Ledger, ends: Mapping[int, int]) -> int:
         if not 0 < commit.offset <= len(times):
             return commit.offset != 0
         at = times[commit.offset - 1]
-        return at is None or at > commit.at
+        return at is None or (at > commit.at and not atomic)
 
     return sum(map(early, found))

@@ -68,7 +68,7 @@ def under_load(site: Site, name: str, rate: int, holds: Holds) -> Iterator[Fault
         trial.judge(ends, feed, holds)
         holds(f"{name}: repeated", sum(trial.ledger.repeats().values()), "reported", True)
         loud = max(trial.fleet.logged.values(), default=0)
-        bound = 4 * faults.count * len(NAMES)
+        bound = 6 * faults.count * len(NAMES)
         holds(f"{name}: the warning logged most often", f"{loud} times", f"<= {bound}", loud <= bound)
 
 
@@ -93,7 +93,7 @@ def test_one_of_three_brokers_is_killed(
     with KafkaServer(tmp_path / "kafka", brokers=3) as kafka:
         site = Site(kafka.address, "three", tmp_path)
         with under_load(site, f"three-{length}", 100, holds) as faults:
-            for number in range(max(2, length)):
+            for number in range(length):
                 broker = 1 + number % 3
                 kafka.kill(broker)
                 faults.broken(seconds=1)

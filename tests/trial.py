@@ -109,7 +109,8 @@ class Trial:
 
     def _judge_commits(self, ends: dict[int, int], holds: Holds) -> None:
         name, found = self.group, commits(self.site.brokers, self.group)
-        early, back = ahead(found, self.ledger, ends), went_back(found)
+        atomic = self.fields.get("delivery") == "exactly_once"
+        early, back = ahead(found, self.ledger, ends, atomic), went_back(found)
         holds(f"{name}: commits before their outcomes", f"{early} of {len(found)}", "0 of > 0", not early and bool(found))
         holds(f"{name}: commits that went back", f"{back} of {len(found)}", "0", back == 0)
         left = sum(ends.values()) - sum(self.known.committed().values())

@@ -20,6 +20,7 @@ use super::{
     store::ClipStore,
     tally::{IN_FLIGHT_PER_CAMERA, Tally},
 };
+use crate::policy;
 
 /// How long a broker may take to answer at the start.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

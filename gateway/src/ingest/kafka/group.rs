@@ -164,10 +164,11 @@ impl Group {
             self.topics.assigned(&partition, now);
             self.tracker.assign(partition);
         }
-        if self.paused
-            && let Err(error) = consumer.pause(partitions)
-        {
-            tracing::warn!(%error, "new partitions not paused");
+        // Resumed explicitly: librdkafka keeps one paused that was lost while it was paused.
+        let result =
+            if self.paused { consumer.pause(partitions) } else { consumer.resume(partitions) };
+        if let Err(error) = result {
+            tracing::warn!(%error, paused = self.paused, "new partitions not paused or resumed");
         }
         self.show_partitions();
     }
