@@ -1,0 +1,107 @@
+"""The topics of a running Kafka cluster: made as a test wants them, and read back whole."""
+
+from concurrent.futures import Future
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+from broker import Position
+
+LIMIT = 30.0
+CHUNK = 10_000
+NO_COORDINATOR = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
+
+Place = tuple[str, int]
+
+
+class Topics:
+    """An administrator's view of a cluster."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._admin = AdminClient({"bootstrap.servers": address, "log_level": 3})
+
+    def create(self, *names: str, partitions: int = 1, **settings: str) -> None:
+        """Makes topics; `settings` are theirs, with `_` for each dot."""
+        config = {name.replace("_", "."): value for name, value in settings.items()}
+        wanted = [NewTopic(name, partitions, config=config) for name in names]
+        wait_for(self._admin.create_topics(wanted))
+
+    def delete(self, *names: str) -> None:
+        """Removes topics."""
+        wait_for(self._admin.delete_topics(list(names)))
+
+    def places(self, *names: str) -> list[Place]:
+        """The partitions of topics."""
+        known = self._admin.list_topics(timeout=LIMIT).topics
+        return [(name, number) for name in names for number in known[name].partitions]
+
+    def ends(self, *names: str) -> dict[Place, int]:
+        """The offset after the last record of each partition."""
+        asked = {TopicPartition(*place): OffsetSpec.latest() for place in self.places(*names)}
+        answers = self._admin.list_offsets(asked)
+        return {(place.topic, place.partition): answer.result(LIMIT).offset for place, answer in answers.items()}
+
+    def committed(self, group: str, *names: str) -> dict[Place, int]:
+        """What the group has committed; 0 where it has not, and nothing while its coordinator begins."""
+        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in self.places(*names)])
+        try:
+            answer = self._admin.list_consumer_group_offsets([asked])[group].result(LIMIT)
+        except KafkaException as error:
+            if error.args[0].retriable() or error.args[0].code() in NO_COORDINATOR:
+                return {}
+            raise
+        return {(place.topic, place.partition): max(0, place.offset) for place in answer.topic_partitions}
+
+    def members(self, group: str) -> list[str]:
+        """The ids that the group's members have now; who is evicted and comes back has another."""
+        answer = self._admin.describe_consumer_groups([group])[group].result(LIMIT)
+        return sorted(member.member_id for member in answer.members)
+
+    def read(self, name: str) -> list[Message]:
+        """Everything in a topic."""
+        ends = {place: end for place, end in self.ends(name).items() if end > 0}
+        consumer = self._consumer("reader")
+        try:
+            consumer.assign([TopicPartition(*place, 0) for place in ends])
+            return read_to(consumer, sum(ends.values()))
+        finally:
+            consumer.close()
+
+    def _consumer(self, group: str) -> Consumer:
+        settings = {"bootstrap.servers": self.address, "group.id": group, "log_level": 3}
+        return Consumer({**settings, "enable.auto.commit": False})
+
+
+def read_to(consumer: Consumer, count: int) -> list[Message]:
+    """So many records of what is assigned."""
+    messages: list[Message] = []
+    while len(messages) < count:
+        some = consumer.consume(min(CHUNK, count - len(messages)), LIMIT)
+        assert some, f"{count - len(messages)} of {count} records not read"
+        for message in some:
+            assert message.error() is None, message.error()
+        messages += some
+    return messages
+
+
+def position(message: Message) -> Position:
+    """Where a record is."""
+    return Position(message.topic(), message.partition(), message.offset())
+
+
+def header(message: Message, name: str) -> str:
+    """The one header of that name."""
+    values = [value for key, value in message.headers() or [] if key == name]
+    assert len(values) == 1, f"{name} in {message.headers()}"
+    return values[0].decode()
+
+
+def wait_for(answers: dict[object, Future]) -> None:
+    """Waits until everything that was asked for is done."""
+    for answer in answers.values():
+        answer.result(LIMIT)
