@@ -1,4 +1,4 @@
-"""Records at a steady pace from a process of its own, so that its work delays nobody else's; `python sender.py` is that process."""
+"""Records at a steady pace, from a process of its own (`python sender.py`), so that its work delays nobody."""
 
 import json
 import select

@@ -1,4 +1,4 @@
-"""A site's cameras on a gateway and a real broker: `framegate camera` plays them, the simulated backend answers at once."""
+"""A site on a gateway and a real broker: `framegate camera` plays it, the simulated backend answers at once."""
 
 import subprocess
 import time
@@ -22,6 +22,7 @@ MODEL = "null"
 GROUP, RESULTS = "site", "site-results"
 NAMES = [f"camera_{number}" for number in range(1, CAMERAS + 1)]
 RESULT_PARTITIONS = 4
+PARTITIONS = f'framegate_ingest_partitions{{group="{GROUP}"}}'
 LAG = f'framegate_ingest_lag_records{{group="{GROUP}"}}'
 
 
@@ -32,6 +33,7 @@ class Span:
     began: float
     ended: float
     records: int
+    results: int
     cpu_seconds: float
     most_lag: float
     most_resident_mib: float
@@ -42,9 +44,14 @@ class Span:
         return self.records / (self.ended - self.began)
 
     @property
+    def answered_per_second(self) -> float:
+        """Results that the broker took."""
+        return self.results / (self.ended - self.began)
+
+    @property
     def cpu_us(self) -> float:
-        """Processor time of the gateway for each of them, in millionths of a second."""
-        return self.cpu_seconds / self.records * 1e6
+        """Processor time of the gateway for each that was answered, in millionths of a second."""
+        return self.cpu_seconds / self.results * 1e6
 
 
 class Site:
@@ -64,9 +71,7 @@ class Site:
         address = self.topics.address
         rule = {"kafka": {"brokers": address, "topics": "^camera_[0-9]+$", "group": GROUP}}
         sink = {"kafka": {"brokers": address, "topic": RESULTS}}
-        return policy(
-            self._folder / "bucket", {MODEL: simulated("0ms")}, ingest=[rule], sinks=[sink]
-        )
+        return policy(self._folder / "bucket", {MODEL: simulated("0ms")}, ingest=[rule], sinks=[sink])
 
     @contextmanager
     def playing(self, fps: float) -> Iterator[None]:
@@ -83,24 +88,32 @@ class Site:
             code = process.wait(30)
         assert code == 0, f"the cameras ended with {code}: {self._folder / 'camera.log'}"
 
-    def produced(self) -> int:
-        """Records in all topics."""
-        return sum(self.topics.ends(*NAMES).values())
+    def assigned(self, gateway: Gateway) -> bool:
+        """Whether the gateway reads all topics."""
+        return gateway.metrics().get(PARTITIONS) == CAMERAS
+
+    def count(self, *names: str) -> int:
+        """Records in these topics."""
+        return sum(self.topics.ends(*names).values())
 
     def pass_time(self, gateway: Gateway, seconds: float) -> Span:
         """Watches for so long, whatever comes."""
         pid = gateway.process.pid
-        began, records, used = time.time(), self.produced(), cpu_seconds(pid)
+        before = time.time(), self.count(*NAMES), self.count(RESULTS), cpu_seconds(pid)
         with Watch(gateway, pause=0.25) as watch:
             time.sleep(seconds)
-        ended, records, used = time.time(), self.produced() - records, cpu_seconds(pid) - used
+        after = time.time(), self.count(*NAMES), self.count(RESULTS), cpu_seconds(pid)
+        records, results, used = (end - begin for begin, end in zip(before[1:], after[1:], strict=True))
         lag = max(each.values[LAG] for each in watch.samples)
-        return Span(began, ended, records, used, lag, max(each.resident_mib for each in watch.samples))
+        memory = max(each.resident_mib for each in watch.samples)
+        return Span(before[0], after[0], records, results, used, lag, memory)
 
     def wait_until_done(self) -> None:
         """Waits until the group has committed everything."""
         ends = self.topics.ends(*NAMES)
-        wait_until("everything is committed", lambda: self.topics.committed(GROUP, *NAMES) == ends, timeout=120)
+        wait_until(
+            "everything is committed", lambda: self.topics.committed(GROUP, *NAMES) == ends, timeout=120
+        )
 
     def results(self) -> list[Served]:
         """Everything that was answered."""

@@ -1,4 +1,4 @@
-"""Item 6: a pool of 5 frames/s is fed by a rule that gets more: its partitions pause, and nothing else notices."""
+"""Item 6: a rule feeds a pool more than it can do: its partitions pause, and nothing else notices."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ NAMES = {group: [f"{group}_{number}" for number in range(4)] for group in GROUPS
 RESULTS = "results"
 SLOW_PER_SECOND, QUICK_PER_SECOND, CALLERS, SAMPLES = 400, 200, 2, 60
 LONG = 320.0
-"""Longer than librdkafka's max.poll.interval of 300 s: a consumer that had stopped to poll would be evicted."""
+"""Longer than librdkafka's max.poll.interval of 300 s: a consumer that does not poll would be evicted."""
 TIE = 1.3
 """What differs by less is the same, on a machine that others share; so do a few milliseconds."""
 SLACK_MS = 5.0
@@ -105,9 +105,16 @@ def gauge(name: str, group: str) -> str:
 
 def assert_paused(gateway: Gateway, watch: Watch, topics: Topics, holds: Holds) -> None:
     """The slow rule stood still most of the time with a backlog behind it; the quick one never did."""
-    seen = {group: [each.values[gauge("paused_partitions", group)] for each in watch.samples] for group in GROUPS}
+    seen = {
+        group: [each.values[gauge("paused_partitions", group)] for each in watch.samples] for group in GROUPS
+    }
     share = sum(count == 4 for count in seen["slow"]) / len(seen["slow"])
-    holds("slow rule, samples with its 4 partitions paused", f"{share:.0%} of {len(seen['slow'])}", ">= 80 %", share >= 0.8)
+    holds(
+        "slow rule, samples with its 4 partitions paused",
+        f"{share:.0%} of {len(seen['slow'])}",
+        ">= 80 %",
+        share >= 0.8,
+    )
     holds("quick rule, most partitions paused", max(seen["quick"]), "0", max(seen["quick"]) == 0)
     left = sum(topics.ends(*NAMES["slow"]).values()) - sum(topics.committed("slow", *NAMES["slow"]).values())
     holds("  records that wait for the slow pool", left, "> 500", left > 500)
@@ -118,7 +125,12 @@ def assert_flat(watch: Watch, holds: Holds) -> None:
     memory = [each.resident_mib for each in watch.samples]
     settled, rest = max(memory[: len(memory) // 4]), max(memory[len(memory) // 4 :])
     growth = f"{settled:.1f} -> {rest:.1f} MiB"
-    holds("resident memory, most in the first quarter and after", growth, f"+ {FLAT_MIB} MiB", rest - settled < FLAT_MIB)
+    holds(
+        "resident memory, most in the first quarter and after",
+        growth,
+        f"+ {FLAT_MIB} MiB",
+        rest - settled < FLAT_MIB,
+    )
 
 
 def assert_stayed(kafka: KafkaServer, gateway: Gateway, same: bool, holds: Holds) -> None:
@@ -133,12 +145,19 @@ def assert_same_pace(before: Window, after: Window, results: list[Served], holds
     """Calls and frames of the quick pool take as long as before."""
     rates = before.calls_per_second, after.calls_per_second
     ratio = rates[0] / rates[1]
-    holds("calls/s before and beside the slow pool", f"{rates[0]:.0f}, {rates[1]:.0f}", f"/ {TIE}", ratio < TIE)
+    holds(
+        "calls/s before and beside the slow pool", f"{rates[0]:.0f}, {rates[1]:.0f}", f"/ {TIE}", ratio < TIE
+    )
     quick = [each for each in results if each.model == "quick"]
     frames = within(quick, before), within(quick, after)
     for what, pair in (("call", (before.call_ms, after.call_ms)), ("quick rule's frame", frames)):
         middle, high = ([percentile(times, percent) for times in pair] for percent in (50, 99))
-        holds(f"{what}, median before and beside", told(middle), f"x {TIE} + {SLACK_MS} ms", middle[1] < middle[0] * TIE + SLACK_MS)
+        holds(
+            f"{what}, median before and beside",
+            told(middle),
+            f"x {TIE} + {SLACK_MS} ms",
+            middle[1] < middle[0] * TIE + SLACK_MS,
+        )
         holds("  p99", told(high), "reported", True)
 
 

@@ -2,10 +2,18 @@
 
 from concurrent.futures import Future
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from broker import Position
+from waiting import wait_until
 
 LIMIT = 30.0
 CHUNK = 10_000
@@ -30,6 +38,7 @@ class Topics:
         config = {name.replace("_", "."): value for name, value in settings.items()}
         wanted = [NewTopic(name, partitions, config=config) for name in names]
         wait_for(self._admin.create_topics(wanted))
+        wait_until("the topics are served", lambda: self._served(names), timeout=LIMIT)
 
     def delete(self, *names: str) -> None:
         """Removes topics."""
@@ -44,7 +53,9 @@ class Topics:
         """The offset after the last record of each partition."""
         asked = {TopicPartition(*place): OffsetSpec.latest() for place in self.places(*names)}
         answers = self._admin.list_offsets(asked)
-        return {(place.topic, place.partition): answer.result(LIMIT).offset for place, answer in answers.items()}
+        return {
+            (place.topic, place.partition): answer.result(LIMIT).offset for place, answer in answers.items()
+        }
 
     def committed(self, group: str, *names: str) -> dict[Place, int]:
         """What the group has committed; 0 where it has not, and nothing while its coordinator begins."""
@@ -71,6 +82,13 @@ class Topics:
             return read_to(consumer, sum(ends.values()))
         finally:
             consumer.close()
+
+    def _served(self, names: tuple[str, ...]) -> bool:
+        """Whether each of their partitions has a leader that answers."""
+        try:
+            return len(self.ends(*names)) >= len(names)
+        except (KafkaException, KeyError):
+            return False
 
     def _consumer(self, group: str) -> Consumer:
         settings = {"bootstrap.servers": self.address, "group.id": group, "log_level": 3}
