@@ -2,9 +2,10 @@
 
 import os
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from gateway import Gateway
 
 TICKS = os.sysconf("SC_CLK_TCK")
 KIB_PER_MIB = 1024
@@ -28,7 +29,6 @@ def resident_mib(pid: int, what: str = "VmRSS") -> float:
 class Sample:
     """What was seen at one moment."""
 
-    at: float
     resident_mib: float
     values: dict[str, float]
 
@@ -36,10 +36,11 @@ class Sample:
 class Watch:
     """Looks at a gateway's memory and metrics at a steady pace, in the background."""
 
-    def __init__(self, gateway: object, pause: float = 0.5) -> None:
+    def __init__(self, gateway: Gateway, pause: float = 0.5) -> None:
         self.samples: list[Sample] = []
         self._gateway = gateway
         self._pause = pause
+        self._failures: list[Exception] = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -50,15 +51,16 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
-
-    def since(self, moment: float) -> list[Sample]:
-        """What was seen from then on, by the monotonic clock."""
-        return [sample for sample in self.samples if sample.at >= moment]
+        assert not self._failures, self._failures
 
     def _look(self) -> None:
         while not self._stopped.wait(self._pause):
-            resident = resident_mib(self._gateway.process.pid)
-            self.samples.append(Sample(time.monotonic(), resident, self._gateway.metrics()))
+            try:
+                resident = resident_mib(self._gateway.process.pid)
+                self.samples.append(Sample(resident, self._gateway.metrics()))
+            except Exception as error:
+                self._failures.append(error)
+                return
 
 
 def percentile(values: list[float], percent: float) -> float:

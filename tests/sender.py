@@ -1,4 +1,4 @@
-"""Records at a steady pace, from a process of its own (`python sender.py`), so that its work delays nobody."""
+"""Records at a steady pace, from a process of its own (`python sender.py`), to delay nobody."""
 
 import json
 import select

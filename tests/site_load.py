@@ -1,4 +1,4 @@
-"""A site on a gateway and a real broker: `framegate camera` plays it, the simulated backend answers at once."""
+"""A site on a gateway and a real broker: `framegate camera` plays it, a simulated device answers at once."""
 
 import subprocess
 import time
@@ -117,7 +117,7 @@ class Site:
 
     def results(self) -> list[Served]:
         """Everything that was answered."""
-        return [served(result) for result in self.topics.read(RESULTS)]
+        return [served(result) for result in self.topics.stream(RESULTS)]
 
     def wanted(self) -> set[str]:
         """The ids of all results that there must be."""

@@ -1,4 +1,4 @@
-"""Item 7: bad records of five kinds among 10,000: each is dead-lettered with its reason, the rest are served."""
+"""Item 7: bad records of five kinds among 10,000: each is dead-lettered, the rest are served."""
 
 from collections import Counter
 from pathlib import Path

@@ -25,8 +25,8 @@ NAMES = [f"away_{number}" for number in range(6)]
 EVERY = 100
 """One record in so many is bad."""
 CAP_MIB = 40 + 16 * 2 + 16 + 40
-"""What an idle gateway may have; what librdkafka fetches ahead, with its bookkeeping; 4,096 records in flight of 4 KiB
-each, with entry, result and what is kept for a dead letter; libraries and allocator under load."""
+"""What an idle gateway may have; what librdkafka fetches ahead, with its bookkeeping; 4,096 records in flight
+of 4 KiB each, with entry, result and what is kept for a dead letter; libraries and allocator under load."""
 DRAIN_LIMIT = 600.0
 STALLED = f'framegate_ingest_in_flight_records{{group="{GROUP}"}}'
 MAX_IN_FLIGHT = 4096

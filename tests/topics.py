@@ -1,11 +1,10 @@
 """The topics of a running Kafka cluster: made as a test wants them, and read back whole."""
 
+from collections.abc import Iterator
 from concurrent.futures import Future
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -16,12 +15,7 @@ from broker import Position
 from waiting import wait_until
 
 LIMIT = 30.0
-CHUNK = 10_000
-NO_COORDINATOR = (
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-)
+CHUNK = 1000
 
 Place = tuple[str, int]
 
@@ -32,6 +26,7 @@ class Topics:
     def __init__(self, address: str) -> None:
         self.address = address
         self._admin = AdminClient({"bootstrap.servers": address, "log_level": 3})
+        self._askers: dict[str, Consumer] = {}
 
     def create(self, *names: str, partitions: int = 1, **settings: str) -> None:
         """Makes topics; `settings` are theirs, with `_` for each dot."""
@@ -58,15 +53,11 @@ class Topics:
         }
 
     def committed(self, group: str, *names: str) -> dict[Place, int]:
-        """What the group has committed; 0 where it has not, and nothing while its coordinator begins."""
-        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in self.places(*names)])
-        try:
-            answer = self._admin.list_consumer_group_offsets([asked])[group].result(LIMIT)
-        except KafkaException as error:
-            if error.args[0].retriable() or error.args[0].code() in NO_COORDINATOR:
-                return {}
-            raise
-        return {(place.topic, place.partition): max(0, place.offset) for place in answer.topic_partitions}
+        """What the group has committed; 0 where it has not."""
+        asked = [TopicPartition(*place) for place in self.places(*names)]
+        asker = self._askers.get(group) or self._askers.setdefault(group, self._consumer(group))
+        answer = asker.committed(asked, timeout=LIMIT)
+        return {(place.topic, place.partition): max(0, place.offset) for place in answer}
 
     def members(self, group: str) -> list[str]:
         """The ids that the group's members have now; who is evicted and comes back has another."""
@@ -75,11 +66,15 @@ class Topics:
 
     def read(self, name: str) -> list[Message]:
         """Everything in a topic."""
+        return list(self.stream(name))
+
+    def stream(self, name: str) -> Iterator[Message]:
+        """Everything in a topic, for one that is large."""
         ends = {place: end for place, end in self.ends(name).items() if end > 0}
         consumer = self._consumer("reader")
         try:
             consumer.assign([TopicPartition(*place, 0) for place in ends])
-            return read_to(consumer, sum(ends.values()))
+            yield from read_to(consumer, sum(ends.values()))
         finally:
             consumer.close()
 
@@ -95,16 +90,16 @@ class Topics:
         return Consumer({**settings, "enable.auto.commit": False})
 
 
-def read_to(consumer: Consumer, count: int) -> list[Message]:
+def read_to(consumer: Consumer, count: int) -> Iterator[Message]:
     """So many records of what is assigned."""
-    messages: list[Message] = []
-    while len(messages) < count:
-        some = consumer.consume(min(CHUNK, count - len(messages)), LIMIT)
-        assert some, f"{count - len(messages)} of {count} records not read"
+    left = count
+    while left:
+        some = consumer.consume(min(CHUNK, left), LIMIT)
+        assert some, f"{left} of {count} records not read"
+        left -= len(some)
         for message in some:
             assert message.error() is None, message.error()
-        messages += some
-    return messages
+            yield message
 
 
 def position(message: Message) -> Position:
