@@ -15,7 +15,6 @@ from places import binary
 from policies import policy, simulated
 from process import Watch, cpu_seconds, percentile
 from topics import Topics
-from waiting import wait_until
 
 CAMERAS = 150
 MODEL = "null"
@@ -110,10 +109,7 @@ class Site:
 
     def wait_until_done(self) -> None:
         """Waits until the group has committed everything."""
-        ends = self.topics.ends(*NAMES)
-        wait_until(
-            "everything is committed", lambda: self.topics.committed(GROUP, *NAMES) == ends, timeout=120
-        )
+        self.topics.wait_until_committed(GROUP, *NAMES, timeout=120)
 
     def results(self) -> list[Served]:
         """Everything that was answered."""

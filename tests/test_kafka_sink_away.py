@@ -68,8 +68,7 @@ def test_results_broker_away(
         kafka.start()
         back = time.monotonic()
         sender.stop()
-        ends = source.ends(*NAMES)
-        wait_until("drained", lambda: source.committed(GROUP, *NAMES) == ends, timeout=DRAIN_LIMIT)
+        source.wait_until_committed(GROUP, *NAMES, timeout=DRAIN_LIMIT)
         drained = time.monotonic() - back
     holds(
         "times that the results' broker was killed, for how long",

@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 
-from confluent_kafka import (
-    Consumer,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from broker import Position
@@ -16,6 +12,11 @@ from waiting import wait_until
 
 LIMIT = 30.0
 CHUNK = 1000
+NO_COORDINATOR = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
 
 Place = tuple[str, int]
 
@@ -26,7 +27,6 @@ class Topics:
     def __init__(self, address: str) -> None:
         self.address = address
         self._admin = AdminClient({"bootstrap.servers": address, "log_level": 3})
-        self._askers: dict[str, Consumer] = {}
 
     def create(self, *names: str, partitions: int = 1, **settings: str) -> None:
         """Makes topics; `settings` are theirs, with `_` for each dot."""
@@ -52,12 +52,16 @@ class Topics:
             (place.topic, place.partition): answer.result(LIMIT).offset for place, answer in answers.items()
         }
 
-    def committed(self, group: str, *names: str) -> dict[Place, int]:
-        """What the group has committed; 0 where it has not."""
-        asked = [TopicPartition(*place) for place in self.places(*names)]
-        asker = self._askers.get(group) or self._askers.setdefault(group, self._consumer(group))
-        answer = asker.committed(asked, timeout=LIMIT)
-        return {(place.topic, place.partition): max(0, place.offset) for place in answer}
+    def committed(self, group: str, *names: str) -> int:
+        """The sum of what the group has committed in topics."""
+        with closing(self._consumer(group)) as asker:
+            return committed(asker, self.places(*names))
+
+    def wait_until_committed(self, group: str, *names: str, timeout: float = 90.0) -> None:
+        """Waits until the group has committed all that is in topics now."""
+        end, places = sum(self.ends(*names).values()), self.places(*names)
+        with closing(self._consumer(group)) as asker:
+            wait_until(f"{end} records committed", lambda: committed(asker, places) == end, timeout)
 
     def members(self, group: str) -> list[str]:
         """The ids that the group's members have now; who is evicted and comes back has another."""
@@ -71,12 +75,9 @@ class Topics:
     def stream(self, name: str) -> Iterator[Message]:
         """Everything in a topic, for one that is large."""
         ends = {place: end for place, end in self.ends(name).items() if end > 0}
-        consumer = self._consumer("reader")
-        try:
+        with closing(self._consumer("reader")) as consumer:
             consumer.assign([TopicPartition(*place, 0) for place in ends])
             yield from read_to(consumer, sum(ends.values()))
-        finally:
-            consumer.close()
 
     def _served(self, names: tuple[str, ...]) -> bool:
         """Whether each of their partitions has a leader that answers."""
@@ -88,6 +89,17 @@ class Topics:
     def _consumer(self, group: str) -> Consumer:
         settings = {"bootstrap.servers": self.address, "group.id": group, "log_level": 3}
         return Consumer({**settings, "enable.auto.commit": False})
+
+
+def committed(asker: Consumer, places: list[Place]) -> int:
+    """The sum of what the asker's group has committed; 0 while it has no coordinator yet."""
+    try:
+        answer = asker.committed([TopicPartition(*place) for place in places], timeout=LIMIT)
+    except KafkaException as error:
+        if error.args[0].code() in NO_COORDINATOR:
+            return 0
+        raise
+    return sum(max(0, place.offset) for place in answer)
 
 
 def read_to(consumer: Consumer, count: int) -> Iterator[Message]:
