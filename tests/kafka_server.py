@@ -52,6 +52,12 @@ class KafkaServer:
         """Kills them, or that one."""
         self._run("stop", "--kill", *number(broker))
 
+    def generations(self, group: str) -> int:
+        """How many generations the group has had, by the brokers' logs: each rebalance begins one."""
+        text = f"Stabilized group {group} generation"
+        logs = self._folder.glob("broker-*/log")
+        return sum(log.read_text(errors="replace").count(text) for log in logs)
+
     def _run(self, *arguments: str) -> str:
         command = [str(SCRIPT), *arguments, "--dir", str(self._folder)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)

@@ -7,7 +7,7 @@ use std::{
 
 use framegate_proto::{ErrorCode, ServeError};
 use framegate_replica::{Answer, failpoint};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::mpsc,
     task::JoinSet,
@@ -71,19 +71,44 @@ struct Round {
 
 /// Answers that are delivered together, at most.
 const ROUND: usize = 256;
+/// Rounds on their way to the sinks at once, at most. A broker that is far away acknowledges late,
+/// and the next must not wait for that; what they hold is in flight, which bounds it.
+const MAX_ROUNDS: usize = 32;
+/// While so many are on their way, another begins only once it is full: fewer and larger ones cost
+/// less.
+const SMALL_ROUNDS: usize = 4;
 
 impl Delivery {
     /// Delivers until no answer can come any more.
     pub async fn run(mut self) {
         let mut answered = Vec::with_capacity(ROUND);
-        while self.answers.recv_many(&mut answered, ROUND).await > 0 {
-            self.join_tasks();
-            let mut round = Round::default();
-            for answered in answered.drain(..) {
-                self.sort(answered, &mut round);
+        let mut rounds = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                // A round that began is polled before the next begins, so that a sink that takes
+                // it at once is handed the rounds in their order.
+                biased;
+                Some(()) = rounds.next() => {}
+                count = self.answers.recv_many(&mut answered, ROUND),
+                        if self.may_begin(rounds.len()) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.join_tasks();
+                    let mut round = Round::default();
+                    for answered in answered.drain(..) {
+                        self.sort(answered, &mut round);
+                    }
+                    rounds.push(self.write(round));
+                }
             }
-            self.write(round).await;
         }
+        while rounds.next().await.is_some() {}
+    }
+
+    /// Whether a round may begin while so many are on their way.
+    fn may_begin(&self, rounds: usize) -> bool {
+        rounds < SMALL_ROUNDS || rounds < MAX_ROUNDS && self.answers.len() >= ROUND
     }
 
     /// A task that panicked has lost its entry, whose offset would be held for ever by a gateway that
@@ -151,26 +176,20 @@ impl Delivery {
     }
 
     /// Returns when every sink has acknowledged the round, and only then are its entries ended.
-    async fn write(&self, round: Round) {
-        if round.ended.is_empty() {
-            return;
-        }
-        let batch = Arc::new(round.batch);
-        for sink in self.sinks.iter() {
-            self.persist(&**sink, &batch).await;
-        }
-        for (entry, outcome, answered_at) in round.ended {
-            self.ends.end(entry, outcome, answered_at);
-        }
-    }
-
-    async fn persist(&self, sink: &dyn Sink, batch: &Arc<Batch>) {
-        let mut failures = 0;
-        while let Err(error) = deliver(sink, batch).await {
-            failures += 1;
-            self.ends.observation.delivery_failures.increment(1);
-            tracing::warn!(sink = sink.name(), failures, %error, "sink failed, trying again");
-            sleep(backoff(self.retries.backoff, failures, sink.name())).await;
+    fn write(&self, round: Round) -> impl Future<Output = ()> + Send + use<> {
+        let (sinks, ends) = (Arc::clone(&self.sinks), Arc::clone(&self.ends));
+        let base = self.retries.backoff;
+        async move {
+            if round.ended.is_empty() {
+                return;
+            }
+            let batch = Arc::new(round.batch);
+            for sink in sinks.iter() {
+                ends.persist(&**sink, &batch, base).await;
+            }
+            for (entry, outcome, answered_at) in round.ended {
+                ends.end(entry, outcome, answered_at);
+            }
         }
     }
 }
@@ -187,6 +206,16 @@ async fn deliver(sink: &dyn Sink, batch: &Arc<Batch>) -> Result<(), SinkError> {
 }
 
 impl Ends {
+    async fn persist(&self, sink: &dyn Sink, batch: &Arc<Batch>, base: Duration) {
+        let mut failures = 0;
+        while let Err(error) = deliver(sink, batch).await {
+            failures += 1;
+            self.observation.delivery_failures.increment(1);
+            tracing::warn!(sink = sink.name(), failures, %error, "sink failed, trying again");
+            sleep(backoff(base, failures, sink.name())).await;
+        }
+    }
+
     fn end(&self, entry: Entry, outcome: OutcomeKind, answered_at: Instant) {
         self.observation.delivery.record(answered_at.elapsed());
         self.observation.ended(&entry, outcome);

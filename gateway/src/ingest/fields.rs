@@ -117,7 +117,7 @@ impl<'a> Fields<'a> {
     fn field(&self, selector: &Selector) -> Option<Cow<'_, Value>> {
         match (selector, &self.value) {
             (Selector::Pointer(pointer), Content::Object(object)) => {
-                object.pointer(pointer).filter(|value| !value.is_null()).map(Cow::Borrowed)
+                at(object, pointer).filter(|value| !value.is_null()).map(Cow::Borrowed)
             }
             (Selector::Pointer(_), _) => None,
             (Selector::Header(name), _) => {
@@ -126,6 +126,15 @@ impl<'a> Fields<'a> {
                 Some(Cow::Owned(Value::String(text)))
             }
         }
+    }
+}
+
+/// What a JSON pointer points at. Nearly always that is a key of the object itself, for which
+/// nothing need be allocated.
+fn at<'v>(object: &'v Value, pointer: &str) -> Option<&'v Value> {
+    match pointer.strip_prefix('/') {
+        Some(key) if !key.contains(['/', '~']) => object.get(key),
+        _ => object.pointer(pointer),
     }
 }
 

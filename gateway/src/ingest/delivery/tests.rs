@@ -149,6 +149,35 @@ async fn a_sink_that_panics_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_round_that_waits_for_its_sink_holds_up_no_other() {
+    let mut harness = Harness::start();
+    harness.refuse(ErrorCode::FrameUndecodable);
+    let (_, keep_first) = harness.batches.recv().await.unwrap();
+    harness.refuse(ErrorCode::FrameTooOld);
+    harness.line(true).await;
+    harness.ended().await;
+    assert!(harness.ended.try_recv().is_err(), "the first round is not kept");
+    keep_first.send(true).unwrap();
+    harness.ended().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_a_few_rounds_only_full_ones_begin() {
+    let mut harness = Harness::start();
+    let mut kept = Vec::new();
+    for _ in 0..SMALL_ROUNDS {
+        harness.refuse(ErrorCode::FrameUndecodable);
+        kept.push(harness.batches.recv().await.unwrap().1);
+    }
+    harness.refuse(ErrorCode::FrameUndecodable);
+    harness.refuse(ErrorCode::FrameUndecodable);
+    assert!(timeout(LONG, harness.batches.recv()).await.is_err(), "no further round begins");
+    kept.remove(0).send(true).unwrap();
+    let (batch, _keep) = timeout(LONG, harness.batches.recv()).await.unwrap().unwrap();
+    assert_eq!(batch.results.len(), 2, "what waited goes together");
+}
+
+#[tokio::test]
 async fn what_is_too_old_goes_to_the_drop_log() {
     let mut harness = Harness::start();
     harness.refuse(ErrorCode::FrameTooOld);

@@ -26,10 +26,9 @@ struct PartitionStatistics {
     partition: i32,
     /// The offset after the partition's last record; negative while unknown.
     hi_offset: i64,
-    /// The next offset to be fetched; negative while unknown.
+    /// The next offset to be fetched; negative while unknown. (What was fetched and not handed out
+    /// cannot be told: `fetchq_cnt` is that of all partitions together, which share a queue.)
     next_offset: i64,
-    /// Records fetched and not handed out.
-    fetchq_cnt: i64,
 }
 
 /// The ends of the assigned partitions, as far as they are known.
@@ -44,7 +43,7 @@ pub(super) fn partition_ends(json: &[u8], tracker: &Tracker) -> Vec<PartitionEnd
     let end = |partition: &Partition| {
         let topic = statistics.topics.get(&partition.topic)?;
         let seen = topic.partitions.values().find(|seen| seen.partition == partition.number)?;
-        let begin = || Some(seen.next_offset).filter(|o| *o >= 0).map(|o| o - seen.fetchq_cnt);
+        let begin = || Some(seen.next_offset).filter(|offset| *offset >= 0);
         let position = tracker.position(partition).or_else(begin)?;
         (seen.hi_offset >= 0).then(|| PartitionEnd {
             partition: partition.clone(),
@@ -62,11 +61,11 @@ mod tests {
     #[test]
     fn only_assigned_partitions_with_known_ends_count() {
         let json = br#"{"name": "x", "topics": {"camera_1": {"partitions": {
-            "0": {"partition": 0, "hi_offset": 50, "next_offset": 40, "fetchq_cnt": 4},
-            "1": {"partition": 1, "hi_offset": 50, "next_offset": 40, "fetchq_cnt": 4},
-            "2": {"partition": 2, "hi_offset": -1001, "next_offset": 0, "fetchq_cnt": 0},
-            "-1": {"partition": -1, "hi_offset": 9, "next_offset": 0, "fetchq_cnt": 0},
-            "3": {"partition": 3, "hi_offset": 50, "next_offset": 40, "fetchq_cnt": 0}}}}}"#;
+            "0": {"partition": 0, "hi_offset": 50, "next_offset": 40},
+            "1": {"partition": 1, "hi_offset": 50, "next_offset": 40},
+            "2": {"partition": 2, "hi_offset": -1001, "next_offset": 0},
+            "-1": {"partition": -1, "hi_offset": 9, "next_offset": 0},
+            "3": {"partition": 3, "hi_offset": 50, "next_offset": 40}}}}}"#;
         let mut tracker = Tracker::default();
         let partition = |number| Partition { topic: "camera_1".into(), number };
         (0..3).for_each(|number| tracker.assign(partition(number)));
@@ -74,7 +73,7 @@ mod tests {
         let mut ends = partition_ends(json, &tracker);
         ends.sort_by_key(|end| end.partition.number);
         let found: Vec<_> = ends.iter().map(|e| (e.partition.number, e.end, e.position)).collect();
-        assert_eq!(found, [(0, 50, 36), (1, 50, 30)]);
+        assert_eq!(found, [(0, 50, 40), (1, 50, 30)]);
         assert!(partition_ends(b"no json", &tracker).is_empty());
     }
 }
