@@ -103,7 +103,7 @@ impl ProducerContext for Deliveries {
 }
 
 impl InFlight {
-    fn acknowledged(self: Box<Self>, position: Position) {
+    fn acknowledged(self, position: Position) {
         self.tally.note_acknowledged(position, self.sent.elapsed());
         if let Some((log, record)) = self.log {
             let line = Acknowledged { record, topic: Arc::clone(self.tally.camera_id()), position };
@@ -113,7 +113,7 @@ impl InFlight {
         }
     }
 
-    fn failed(self: Box<Self>, error: KafkaError) {
+    fn failed(self, error: KafkaError) {
         self.tally.note_failure(&error.into());
     }
 }

@@ -53,7 +53,7 @@ enum Command {
     /// Print the JSON Schema of a policy, or its reference.
     Schema(schema::Options),
     /// Play videos or folders of frames into a bucket and Kafka topics.
-    Camera(framegate::camera::Options),
+    Camera(Box<framegate::camera::Options>),
     /// Run everything on this machine, with an embedded broker and cameras.
     Demo(framegate::demo::Options),
     /// Show a running gateway's pools, cameras and latest results.
@@ -89,7 +89,7 @@ pub fn run() -> ExitCode {
             Command::Serve(options) => serve::run(options).await,
             Command::Check(options) => check::run(&options),
             Command::Schema(options) => schema::run(&options),
-            Command::Camera(options) => camera::run(options).await,
+            Command::Camera(options) => camera::run(*options).await,
             Command::Demo(options) => demo::run(options).await,
             Command::Top(options) => top::run(options).await,
             Command::Docs(options) => docs::run(&options),

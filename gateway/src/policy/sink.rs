@@ -38,7 +38,7 @@ pub enum Sink {
     /// A file of one JSON object per line.
     Jsonl(JsonlSink),
     /// A Kafka topic.
-    Kafka(KafkaSink),
+    Kafka(Box<KafkaSink>),
 }
 
 /// A file of one JSON object per line.
@@ -129,7 +129,9 @@ pub(super) fn resolve(raw: &[RawSink], base: &Base, checks: &mut Checks) -> Vec<
     raw.iter()
         .map(|sink| match sink {
             RawSink::Jsonl(raw) => Sink::Jsonl(JsonlSink::resolve(raw, &mut written, base, checks)),
-            RawSink::Kafka(raw) => Sink::Kafka(KafkaSink::resolve(raw, &mut written, base, checks)),
+            RawSink::Kafka(raw) => {
+                Sink::Kafka(Box::new(KafkaSink::resolve(raw, &mut written, base, checks)))
+            }
         })
         .collect()
 }
@@ -137,7 +139,7 @@ pub(super) fn resolve(raw: &[RawSink], base: &Base, checks: &mut Checks) -> Vec<
 /// The Kafka sinks as they were written.
 pub(super) fn kafka(raw: &RawPolicy) -> impl Iterator<Item = &RawKafkaSink> {
     raw.sinks.iter().flatten().filter_map(|sink| match sink {
-        RawSink::Kafka(kafka) => Some(kafka),
+        RawSink::Kafka(kafka) => Some(&**kafka),
         RawSink::Jsonl(_) => None,
     })
 }

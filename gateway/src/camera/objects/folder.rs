@@ -65,7 +65,7 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let name = |entry: io::Result<fs::DirEntry>| Some(entry.ok()?.file_name().into_string().ok()?);
+    let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
     Ok(entries.filter_map(name).collect())
 }
 

@@ -11,8 +11,8 @@ use crate::policy::{paths, sink, topics};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::policy) enum RawSink {
-    Jsonl(RawJsonl),
-    Kafka(RawKafkaSink),
+    Jsonl(Box<RawJsonl>),
+    Kafka(Box<RawKafkaSink>),
 }
 
 /// A file of one JSON object per line.

@@ -25,7 +25,7 @@ fn the_least_kafka_sink_has_the_documented_defaults() {
         max_queued_messages: 10_000,
         max_queued_bytes: 64 << 20,
     };
-    assert_eq!(policy.unwrap().sinks, [Sink::Kafka(kafka)]);
+    assert_eq!(policy.unwrap().sinks, [Sink::Kafka(Box::new(kafka))]);
 }
 
 #[test]
