@@ -15,6 +15,11 @@ use super::{
 
 /// The record of camera_1 at offset 7 of partition 0, captured at 2026-11-22T10:00:00.5Z.
 pub(super) fn entry(model: &str) -> Entry {
+    entry_in(&InFlight::new(1), model)
+}
+
+/// The same, in flight there.
+pub(super) fn entry_in(in_flight: &Arc<InFlight>, model: &str) -> Entry {
     let partition = Partition { topic: "camera_1".into(), number: 0 };
     let mut tracker = Tracker::default();
     tracker.assign(partition.clone());
@@ -32,7 +37,7 @@ pub(super) fn entry(model: &str) -> Entry {
         original: Original::default(),
         deadline: None,
         latest: None,
-        _permit: InFlight::new(1).admit(0),
+        _permit: in_flight.admit(0),
     };
     Entry { taken: Arc::new(taken), model: model.into(), tries: Tries::default() }
 }

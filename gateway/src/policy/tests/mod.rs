@@ -9,6 +9,7 @@ mod refused_yaml;
 mod robust;
 mod s3;
 mod sinks;
+mod transactions;
 
 use std::path::Path;
 
