@@ -43,7 +43,7 @@ pub(in crate::policy) struct RawIngest {
     /// A stable name of this member of the group: it gets its partitions back after a restart. Unique within the group.
     /// `{ env: NAME }` is what an environment variable holds. Under `exactly_once` it must be written: it also names the
     /// transactions.
-    #[schemars(with = "Option<NameOrEnv>", extend("x-default" = "none"))]
+    #[schemars(with = "Option<NameOrEnv>", extend("x-kind" = "text, or { env: NAME }", "x-default" = "none"))]
     pub group_instance_id: Option<Spanned<Node>>,
     /// After how long a silent member loses its partitions.
     #[schemars(transform = ingest::SESSION_TIMEOUT.form())]
@@ -166,7 +166,6 @@ impl JsonSchema for NameOrEnv {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "x-kind": "text, or { env: NAME }",
             "anyOf": [
                 { "type": "string" },
                 {

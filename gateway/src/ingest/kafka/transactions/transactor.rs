@@ -176,7 +176,9 @@ impl Transactor {
         let refused = self.producer.as_ref().map(Producer::refused).unwrap_or_default();
         let Refused { first, too_large } = refused;
         for number in too_large {
-            order.held[number].too_large = true;
+            if let Some(held) = order.held.get_mut(number) {
+                held.too_large = true;
+            }
         }
         let (cause, topic) = first.unwrap_or((error.clone(), String::new()));
         let advice = advice(&cause);
