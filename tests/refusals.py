@@ -238,6 +238,13 @@ IMPOSSIBLE = [
         f"group_instance_id: a\n  - kafka: {KAFKA}\n    group_instance_id: ▸a",
         "another ingest is this member of the group already",
     ),
+    ingest(
+        "exactly once into a file",
+        "delivery: ▸exactly_once\n    group_instance_id: a",
+        "exactly_once needs every sink in Kafka, and there is a jsonl sink",
+    ),
+    ingest("exactly once without a name", "delivery: ▸exactly_once", "needs a `group_instance_id`"),
+    ingest("name of no variable", "group_instance_id: ▸{ env: a-b }", "as in { env: POD_NAME }"),
     top(
         "two sinks of a file",
         "sinks: [jsonl: { path: p }, jsonl: { path: ▸./p }]",

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     admission::{Admission, Answered, End},
     entry::{Entry, TakenRecord},
+    hold_back::HoldBack,
     kafka::DeadLetters,
     observe::Observation,
     outcome::{DropReason, OutcomeKind, Verdict, backoff, judge},
@@ -41,6 +42,8 @@ pub struct Delivery {
     pub sinks: Arc<Sinks>,
     /// Where dead letters go; the sinks, if absent.
     pub dead_letters: Option<Arc<DeadLetters>>,
+    /// Under `exactly_once`: where everything goes instead, to be written with its offset.
+    pub hold_back: Option<Arc<HoldBack>>,
     /// How entries are tried again.
     pub retries: Retries,
     /// Cancelled when no entry is to be tried again.
@@ -59,15 +62,36 @@ pub struct Ends {
     /// The consumer's thread, which may be waiting for an end.
     pub consumer: Thread,
     /// To metrics and observer.
-    pub observation: Observation,
+    pub observation: Arc<Observation>,
+}
+
+/// An entry that has ended once its message is written.
+#[derive(Debug)]
+pub struct Ended {
+    /// The entry.
+    pub entry: Entry,
+    /// How it ends.
+    pub outcome: OutcomeKind,
+    /// When it was answered.
+    pub answered_at: Instant,
+    /// What is to be written.
+    pub message: Message,
+}
+
+/// What is written of an entry.
+#[derive(Debug)]
+pub enum Message {
+    /// A result, or the error that takes its place, for the sinks.
+    Result(SinkRecord),
+    /// A line of the drop log.
+    Drop(SinkRecord),
+    /// The record itself, for the dead-letter topic, because of this.
+    DeadLetter(ServeError),
 }
 
 /// What one round writes, and what has ended once it is written.
 #[derive(Default)]
-struct Round {
-    batch: Batch,
-    ended: Vec<(Entry, OutcomeKind, Instant)>,
-}
+struct Round(Vec<Ended>);
 
 /// Answers that are delivered together, at most.
 const ROUND: usize = 256;
@@ -159,7 +183,17 @@ impl Delivery {
     fn dead_letter(&mut self, entry: Entry, error: ServeError, at: Instant, round: &mut Round) {
         let outcome = OutcomeKind::DeadLettered(error.code);
         let Some(dead_letters) = self.dead_letters.clone() else {
-            return round.result(entry, &Err(error), outcome, at);
+            return match &self.hold_back {
+                Some(hold_back) if hold_back.takes_dead_letters() => {
+                    round.0.push(Ended {
+                        entry,
+                        outcome,
+                        answered_at: at,
+                        message: Message::DeadLetter(error),
+                    });
+                }
+                _ => round.result(entry, &Err(error), outcome, at),
+            };
         };
         let (ends, base) = (Arc::clone(&self.ends), self.retries.backoff);
         self.tasks.spawn(async move {
@@ -175,22 +209,37 @@ impl Delivery {
         });
     }
 
-    /// Returns when every sink has acknowledged the round, and only then are its entries ended.
+    /// Returns when every sink has acknowledged the round, and only then are its entries ended. A
+    /// held round is told at once: the committer writes it before it commits the offsets.
     fn write(&self, round: Round) -> impl Future<Output = ()> + Send + use<> {
+        let (batch, ended) = match &self.hold_back {
+            Some(hold_back) => {
+                round.0.into_iter().for_each(|ended| self.hold(hold_back, ended));
+                (Batch::default(), Vec::new())
+            }
+            None => round.split(),
+        };
         let (sinks, ends) = (Arc::clone(&self.sinks), Arc::clone(&self.ends));
         let base = self.retries.backoff;
         async move {
-            if round.ended.is_empty() {
+            if ended.is_empty() {
                 return;
             }
-            let batch = Arc::new(round.batch);
+            let batch = Arc::new(batch);
             for sink in sinks.iter() {
                 ends.persist(&**sink, &batch, base).await;
             }
-            for (entry, outcome, answered_at) in round.ended {
+            for (entry, outcome, answered_at) in ended {
                 ends.end(entry, outcome, answered_at);
             }
         }
+    }
+
+    /// Held before it is told: whoever sees the offset finds the result.
+    fn hold(&self, hold_back: &HoldBack, ended: Ended) {
+        let taken = Arc::clone(&ended.entry.taken);
+        hold_back.put(ended);
+        self.ends.tell(taken);
     }
 }
 
@@ -219,10 +268,14 @@ impl Ends {
     fn end(&self, entry: Entry, outcome: OutcomeKind, answered_at: Instant) {
         self.observation.delivery.record(answered_at.elapsed());
         self.observation.ended(&entry, outcome);
+        self.tell(entry.taken);
+    }
+
+    fn tell(&self, taken: Arc<TakenRecord>) {
         // It has a place for every entry in flight, each of which ends once; and a record is in
         // flight as long as one of its ends waits there. It is closed only after a fatal error of
         // the consumer, when nothing can be committed any more.
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.told.try_send(entry.taken) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.told.try_send(taken) {
             tracing::error!("end of an entry lost; its offset stays uncommitted");
         }
         self.consumer.unpark();
@@ -236,15 +289,47 @@ impl Round {
             Ok(served) => (Some(Arc::clone(&served.version)), None),
             Err(error) => (None, Some(error.code.reason())),
         };
-        self.batch.results.push(sink_record(&entry, version, reason, json));
-        self.ended.push((entry, outcome, at));
+        let message = Message::Result(sink_record(&entry, version, reason, json));
+        self.0.push(Ended { entry, outcome, answered_at: at, message });
     }
 
     fn dropped(&mut self, entry: Entry, reason: DropReason, at: Instant) {
         let json = drop_record(&entry, reason);
-        let record = sink_record(&entry, None, Some(reason.name()), json);
-        self.batch.drops.push(record);
-        self.ended.push((entry, OutcomeKind::Dropped(reason), at));
+        let message = Message::Drop(sink_record(&entry, None, Some(reason.name()), json));
+        let outcome = OutcomeKind::Dropped(reason);
+        self.0.push(Ended { entry, outcome, answered_at: at, message });
+    }
+
+    /// What the sinks write, and what has ended then.
+    fn split(self) -> (Batch, Vec<(Entry, OutcomeKind, Instant)>) {
+        let (mut batch, mut ended) = (Batch::default(), Vec::with_capacity(self.0.len()));
+        for Ended { entry, outcome, answered_at, message } in self.0 {
+            match message {
+                Message::Result(record) => batch.results.push(record),
+                Message::Drop(record) => batch.drops.push(record),
+                // Only held rounds have any: elsewhere they have a task of their own.
+                Message::DeadLetter(_) => {}
+            }
+            ended.push((entry, outcome, answered_at));
+        }
+        (batch, ended)
+    }
+}
+
+impl Message {
+    /// Whether it is for the dead-letter topic.
+    pub fn is_dead_letter(&self) -> bool {
+        matches!(self, Self::DeadLetter(_))
+    }
+
+    /// How much memory it holds; a dead letter's record is in flight anyway.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Result(record) | Self::Drop(record) => {
+                record.json.len() + record.about.id.len() + size_of::<Ended>()
+            }
+            Self::DeadLetter(error) => error.message.len() + size_of::<Ended>(),
+        }
     }
 }
 

@@ -24,6 +24,13 @@ pub struct Permit {
     bytes: usize,
 }
 
+/// Bytes that something in flight takes beside its record; dropping it makes room.
+#[derive(Debug)]
+pub struct HeldBytes {
+    of: Arc<InFlight>,
+    bytes: usize,
+}
+
 /// Values, keys and headers are kept for the dead-letter topic; together they may hold this much.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -62,6 +69,19 @@ impl InFlight {
         Permit { of: Arc::clone(self), bytes }
     }
 
+    /// Counts `bytes` of a result that waits for its record's turn. That may pass the bound, by the
+    /// results of what is in flight already: no more is taken then.
+    pub fn hold(self: &Arc<Self>, bytes: usize) -> HeldBytes {
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+        HeldBytes { of: Arc::clone(self), bytes }
+    }
+
+    /// The bytes of what is in flight.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+
     /// Waits until nothing is in flight.
     pub async fn idle(&self) {
         loop {
@@ -83,6 +103,12 @@ impl Drop for Permit {
         if self.of.records.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.of.idle.notify_waiters();
         }
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        self.of.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
 

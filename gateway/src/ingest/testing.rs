@@ -17,6 +17,11 @@ use crate::metrics::Registry;
 
 /// The record of camera_1 at offset 7 of partition 0, captured at 2026-11-22T10:00:00.5Z.
 pub(super) fn entry(model: &str) -> Entry {
+    entry_in(&InFlight::new(1), model)
+}
+
+/// The same, in flight there.
+pub(super) fn entry_in(in_flight: &Arc<InFlight>, model: &str) -> Entry {
     let partition = Partition { topic: "camera_1".into(), number: 0 };
     let mut tracker = Tracker::default();
     tracker.assign(partition.clone());
@@ -35,7 +40,7 @@ pub(super) fn entry(model: &str) -> Entry {
         deadline: None,
         topic: TopicPlace::of_test(&Registry::new().expect("a registry"), "g", "camera_1"),
         latest: None,
-        _permit: InFlight::new(1).admit(0),
+        _permit: in_flight.admit(0),
     };
     Entry { taken: Arc::new(taken), model: model.into(), tries: Tries::default() }
 }

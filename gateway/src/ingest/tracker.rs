@@ -27,6 +27,8 @@ pub struct Epoch(u64);
 pub struct Tracker {
     partitions: HashMap<Partition, Progress>,
     epochs: u64,
+    /// Records that entered a prefix since prefixes were last handed out.
+    passed: usize,
 }
 
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl Tracker {
     pub fn entry_ended(&mut self, partition: &Partition, epoch: Epoch, offset: i64) {
         let progress = self.partitions.get_mut(partition).filter(|p| p.epoch == epoch);
         if let Some(progress) = progress {
-            progress.entry_ended(offset);
+            self.passed += progress.entry_ended(offset);
         }
     }
 
@@ -120,6 +122,7 @@ impl Tracker {
 
     /// Every prefix that grew since this was last asked, to be committed now.
     pub fn take_uncommitted(&mut self) -> Vec<(Partition, i64)> {
+        self.passed = 0;
         let grown = |(partition, progress): (&Partition, &mut Progress)| {
             let offset =
                 progress.committable.filter(|_| progress.committable != progress.committed)?;
@@ -127,6 +130,11 @@ impl Tracker {
             Some((partition.clone(), offset))
         };
         self.partitions.iter_mut().filter_map(grown).collect()
+    }
+
+    /// How many records entered a prefix since prefixes were last handed out.
+    pub fn passed(&self) -> usize {
+        self.passed
     }
 
     /// A commit of the partition failed: its prefix is handed out again.
@@ -147,15 +155,18 @@ impl Progress {
         Self { epoch, waiting: VecDeque::new(), position: None, committable: None, committed: None }
     }
 
-    fn entry_ended(&mut self, offset: i64) {
+    /// How many records entered the prefix by that.
+    fn entry_ended(&mut self, offset: i64) -> usize {
         let Ok(index) = self.waiting.binary_search_by_key(&offset, |record| record.offset) else {
-            return;
+            return 0;
         };
+        let before = self.waiting.len();
         let record = &mut self.waiting[index];
         record.outstanding = record.outstanding.saturating_sub(1);
         while self.waiting.front().is_some_and(|record| record.outstanding == 0) {
             self.committable = self.waiting.pop_front().map(|record| record.offset + 1);
         }
+        before - self.waiting.len()
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::Policy;
 use super::checks::{Checks, is_name};
 use super::errors::quote;
+use super::ingest::{Delivery, Ingest};
 use super::model::{Backend, Model};
 use super::nearest::instead;
 use super::raw::{Entries, RawIngest, RawLimits, RawModel, RawPolicy, Text};
-use super::sink;
+use super::sink::{self, Sink};
 use super::topics::{covers, share_a_broker};
 use super::units::show_duration;
 
@@ -21,7 +22,8 @@ pub(super) fn check(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
     check_batches(raw, policy, checks);
     check_objects(raw, policy, checks);
     check_prefixes(raw, policy, checks);
-    check_members(raw, checks);
+    check_members(raw, policy, checks);
+    check_transactions(raw, policy, checks);
 }
 
 fn check_sinks(raw: &RawPolicy, checks: &mut Checks) {
@@ -182,17 +184,64 @@ fn check_prefixes(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
 }
 
 /// Kafka fences off one of two members that say they are the same.
-fn check_members(raw: &RawPolicy, checks: &mut Checks) {
+fn check_members(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
     let mut members = Vec::new();
-    for RawIngest { kafka, group_instance_id, .. } in raw.ingest() {
-        let Some(id) = group_instance_id else { continue };
-        let member = (&kafka.brokers.value, &kafka.group.value, &id.value);
+    for (RawIngest { kafka, group_instance_id, .. }, ingest) in
+        raw.ingest().iter().zip(&policy.ingest)
+    {
+        let (Some(id), Some(name)) = (group_instance_id, &ingest.instance_id) else { continue };
+        let member = (&kafka.brokers.value, &kafka.group.value, name);
         if members.contains(&member) {
             let reason = "another ingest is this member of the group already; name it otherwise";
             checks.wrong(id, reason);
         }
         members.push(member);
     }
+}
+
+/// A transaction is of one cluster, and of one name that outlives the gateway.
+fn check_transactions(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
+    for (raw_ingest, ingest) in raw.ingest().iter().zip(&policy.ingest) {
+        let Some(delivery) = &raw_ingest.delivery else { continue };
+        if ingest.delivery == Delivery::ExactlyOnce
+            && let Some(reason) = no_transactions(ingest, &policy.sinks)
+        {
+            checks.wrong(delivery, reason);
+        }
+    }
+}
+
+/// Why nothing can be written in transactions.
+fn no_transactions(ingest: &Ingest, sinks: &[Sink]) -> Option<&'static str> {
+    if ingest.instance_id.is_none() {
+        return Some(
+            "exactly_once needs a `group_instance_id`, which names the gateway's transactions; \
+             write one that is this gateway's alone, such as { env: POD_NAME }",
+        );
+    }
+    let elsewhere = |sink: &Sink| match sink {
+        Sink::Jsonl(_) => Some(
+            "exactly_once needs every sink in Kafka, and there is a jsonl sink; remove that or \
+             write at_least_once",
+        ),
+        Sink::Kafka(kafka) if !share_a_broker(&kafka.brokers, &ingest.brokers) => Some(
+            "exactly_once needs every sink on the brokers of the ingest, since a transaction is of \
+             one cluster; write the same brokers or at_least_once",
+        ),
+        Sink::Kafka(_) => None,
+    };
+    let compressions = || {
+        sinks.iter().filter_map(|sink| match sink {
+            Sink::Kafka(kafka) => Some(kafka.compression),
+            Sink::Jsonl(_) => None,
+        })
+    };
+    let differ = || compressions().zip(compressions().skip(1)).any(|(one, next)| one != next);
+    sinks.iter().find_map(elsewhere).or_else(|| {
+        differ().then_some(
+            "exactly_once writes all sinks with one producer; give them the same `compression`",
+        )
+    })
 }
 
 /// Each model as it was written and as it runs.

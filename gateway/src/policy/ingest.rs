@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::checks::Checks;
 use super::errors::quote;
+use super::instance::InstanceId;
 use super::key::{Key, TextKey};
 use super::model::Model;
 use super::nearest::instead;
@@ -17,12 +18,13 @@ use super::topics::{check_brokers, check_topic, covers, resolve_topics};
 use super::units::{DURATION, whole};
 
 const MS: Duration = Duration::from_millis(1);
+/// How often a transaction is committed, unless something is written.
+const TRANSACTION_INTERVAL: Duration = Duration::from_millis(100);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) const GROUP: TextKey = TextKey::new("text");
-pub(super) const GROUP_INSTANCE_ID: TextKey = TextKey::new("text").or_words("none");
 pub(super) const MAX_FRAME_AGE: Key<Duration> = Key::new(DURATION, MS, DAY).or_words("none");
 pub(super) const MAX_IN_FLIGHT: Key<usize> = Key::new(whole(), 1, 1_000_000).or(4096);
 pub(super) const COMMIT_INTERVAL: Key<Duration> =
@@ -36,7 +38,7 @@ pub(super) const SESSION_TIMEOUT: Key<Duration> =
 pub(super) const METADATA_REFRESH: Key<Duration> =
     Key::new(DURATION, Duration::from_millis(100), HOUR).or(Duration::from_secs(5));
 
-/// The longest name of a group or member, in bytes.
+/// The longest name of a group, in bytes.
 const LONGEST_GROUP: usize = 255;
 
 /// A consumer of Kafka topics. Every record that its overload policy spares is processed, at least once.
@@ -53,7 +55,7 @@ pub struct Ingest {
     /// The consumer group.
     pub group: String,
     /// A stable member of the group, from `group_instance_id`.
-    pub instance_id: Option<String>,
+    pub instance_id: Option<InstanceId>,
     /// The models that see a record which names none; at least one, all of the policy by default.
     pub models: Vec<Arc<str>>,
     /// Where a record keeps what a reference needs.
@@ -66,7 +68,9 @@ pub struct Ingest {
     pub start: Start,
     /// Records taken and not yet done, at most. Default 4,096, 1 to 1,000,000.
     pub max_in_flight: usize,
-    /// How often offsets are committed. Default 200 ms, 10 ms to 1 min.
+    /// How often results are delivered.
+    pub delivery: Delivery,
+    /// How often offsets are committed. Default 200 ms, 100 ms under exactly once; 10 ms to 1 min.
     pub commit_interval: Duration,
     /// The topic of entries that failed for good; never one of `topics`. Without it they go to the sinks.
     pub dead_letter: Option<String>,
@@ -87,6 +91,15 @@ pub enum Start {
     Latest,
     /// The same as `Committed`, as Kafka's own `auto.offset.reset` names it.
     Earliest,
+}
+
+/// How often a record's results are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// None is lost; some may come again. The default.
+    AtLeastOnce,
+    /// In one transaction with the offsets; there is an `instance_id`, and all sinks are of Kafka, on the same brokers.
+    ExactlyOnce,
 }
 
 /// How often a failed entry is tried again.
@@ -116,8 +129,7 @@ impl Ingest {
         base: &Base,
         checks: &mut Checks,
     ) -> Self {
-        // The only kind there is; the compiler asks here when another comes.
-        let RawDelivery::AtLeastOnce = raw.delivery.unwrap_or_default();
+        let delivery = Delivery::from(raw.delivery());
         let RawKafka { brokers, security, topics, group } = &raw.kafka;
         let topics = resolve_topics(topics, checks);
         check_brokers(brokers, checks);
@@ -126,10 +138,7 @@ impl Ingest {
             brokers: brokers.value.clone(),
             security: Security::resolve(security.as_ref(), &brokers.value, base, checks),
             group: checks.text(group, "a consumer group's name", LONGEST_GROUP),
-            instance_id: raw
-                .group_instance_id
-                .as_ref()
-                .map(|id| checks.text(id, "a member's name", LONGEST_GROUP)),
+            instance_id: raw.group_instance_id.as_ref().map(|id| InstanceId::resolve(id, checks)),
             models: models_of(raw.models.as_deref().unwrap_or_default(), models, checks),
             record: RecordMap::resolve(&raw.record.clone().unwrap_or_default(), checks),
             overload: Overload::resolve(&raw.overload.clone().unwrap_or_default(), checks),
@@ -139,7 +148,8 @@ impl Ingest {
                 .map(|age| checks.required(age, MAX_FRAME_AGE)),
             start: Start::from(raw.start.unwrap_or_default()),
             max_in_flight: checks.value(&raw.max_in_flight, MAX_IN_FLIGHT),
-            commit_interval: checks.value(&raw.commit_interval, COMMIT_INTERVAL),
+            delivery,
+            commit_interval: checks.value(&raw.commit_interval, delivery.commit_interval()),
             dead_letter: raw
                 .dead_letter
                 .as_ref()
@@ -152,11 +162,45 @@ impl Ingest {
     }
 }
 
+impl Ingest {
+    /// The name of this member of the group, if it has a stable one.
+    ///
+    /// # Errors
+    /// When it is to be in an environment variable that holds none.
+    pub fn instance(&self) -> anyhow::Result<Option<String>> {
+        self.instance_id.as_ref().map(InstanceId::name).transpose()
+    }
+}
+
+impl Delivery {
+    fn commit_interval(self) -> Key<Duration> {
+        match self {
+            Self::AtLeastOnce => COMMIT_INTERVAL,
+            Self::ExactlyOnce => COMMIT_INTERVAL.or(TRANSACTION_INTERVAL),
+        }
+    }
+}
+
+impl RawIngest {
+    pub(super) fn delivery(&self) -> RawDelivery {
+        self.delivery.as_ref().map(|delivery| delivery.value).unwrap_or_default()
+    }
+}
+
 impl Retries {
     fn resolve(raw: &RawRetries, checks: &mut Checks) -> Self {
         Self {
             attempts: checks.value(&raw.attempts, RETRY_ATTEMPTS),
             backoff: checks.value(&raw.backoff, RETRY_BACKOFF),
+        }
+    }
+}
+
+impl From<RawDelivery> for Delivery {
+    fn from(raw: RawDelivery) -> Self {
+        match raw {
+            RawDelivery::AtLeastOnce => Self::AtLeastOnce,
+            RawDelivery::ExactlyOnce => Self::ExactlyOnce,
         }
     }
 }

@@ -8,12 +8,14 @@ use std::{future::Future, io, pin::Pin, sync::Arc};
 
 use anyhow::Context;
 
+pub(crate) use self::kafka::{error_instead, headers, producer_settings};
 use self::{jsonl::JsonlSink, kafka::KafkaSink};
 use crate::policy;
 
 /// The sinks of the policy. All of them are required: each must acknowledge each result.
 pub struct Sinks {
     sinks: Vec<Arc<dyn Sink>>,
+    kafka: Vec<policy::KafkaSink>,
 }
 
 /// A place where results go.
@@ -94,12 +96,21 @@ impl Sinks {
         for sink in sinks {
             opened.push(open(sink).await?);
         }
-        Ok(Self::of(opened))
+        let kafka = sinks.iter().filter_map(|sink| match sink {
+            policy::Sink::Kafka(kafka) => Some((**kafka).clone()),
+            policy::Sink::Jsonl(_) => None,
+        });
+        Ok(Self { sinks: opened, kafka: kafka.collect() })
     }
 
     /// These sinks.
     pub fn of(sinks: Vec<Arc<dyn Sink>>) -> Self {
-        Self { sinks }
+        Self { sinks, kafka: Vec::new() }
+    }
+
+    /// Those of Kafka topics, for who writes there in transactions of its own.
+    pub fn kafka(&self) -> &[policy::KafkaSink] {
+        &self.kafka
     }
 
     /// Each sink.

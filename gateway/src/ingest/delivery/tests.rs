@@ -77,9 +77,14 @@ impl Harness {
             admission: admission.clone(),
             sinks: Arc::new(Sinks::of(vec![Arc::new(AskedSink(batches_in))])),
             dead_letters: None,
+            hold_back: None,
             retries: Retries { attempts: 2, backoff: Duration::from_millis(100) },
             stopping: stopping.clone(),
-            ends: Arc::new(Ends { told, consumer: std::thread::current(), observation }),
+            ends: Arc::new(Ends {
+                told,
+                consumer: std::thread::current(),
+                observation: Arc::new(observation),
+            }),
             tasks: JoinSet::new(),
         };
         tokio::spawn(delivery.run());

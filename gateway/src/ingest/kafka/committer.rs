@@ -7,12 +7,37 @@ use std::{
 };
 
 use framegate_replica::failpoint;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::{
+    consumer::ConsumerGroupMetadata,
+    error::{KafkaError, KafkaResult},
+};
 
-use crate::ingest::tracker::Partition;
+use crate::ingest::{hold_back::Held, tracker::Partition};
 
 /// Offsets to commit: that of the next record to be read, for each partition.
 pub(super) type Offsets = Vec<(Partition, i64)>;
+
+/// What is to be committed together.
+pub(super) struct Order {
+    pub(super) offsets: Offsets,
+    /// Under `exactly_once`, what the same transaction writes; it is empty once that is committed.
+    pub(super) held: Vec<Held>,
+    /// Under `exactly_once`, the membership in which the offsets were come by: a coordinator
+    /// refuses them once it is over.
+    pub(super) member: Option<ConsumerGroupMetadata>,
+}
+
+/// Commits one order after the other, on a thread of its own where it may block.
+pub(super) trait Commit: Send + 'static {
+    /// Called once, before the first order comes.
+    fn prepare(&mut self) {}
+
+    /// Commits all of the order or nothing.
+    ///
+    /// # Errors
+    /// Why nothing of it is committed.
+    fn commit(&mut self, order: &mut Order) -> KafkaResult<()>;
+}
 
 /// Has offsets committed on a thread of its own, one commit after the other, and hears how each went.
 ///
@@ -21,20 +46,20 @@ pub(super) type Offsets = Vec<(Partition, i64)>;
 /// synchronous one is answered and ordered, but it can wait for a coordinator as long as a session,
 /// and the consumer's thread must not.
 pub(super) struct Committer {
-    orders: Option<SyncSender<Offsets>>,
+    orders: Option<SyncSender<Order>>,
     answers: Receiver<Answer>,
     under_way: bool,
 }
 
 /// The part that does it, to be started once there is a consumer.
 pub(super) struct Worker {
-    orders: Receiver<Offsets>,
+    orders: Receiver<Order>,
     answers: SyncSender<Answer>,
 }
 
 /// How a commit went.
 pub(super) struct Answer {
-    pub(super) offsets: Offsets,
+    pub(super) order: Order,
     pub(super) result: KafkaResult<()>,
 }
 
@@ -54,9 +79,9 @@ impl Committer {
     }
 
     /// Begins a commit; to be called when idle.
-    pub(super) fn begin(&mut self, offsets: Offsets) {
+    pub(super) fn begin(&mut self, order: Order) {
         if let Some(orders) = &self.orders {
-            self.under_way = orders.try_send(offsets).is_ok();
+            self.under_way = orders.try_send(order).is_ok();
         }
     }
 
@@ -85,21 +110,34 @@ impl Committer {
     }
 }
 
+impl From<Offsets> for Order {
+    /// Offsets alone.
+    fn from(offsets: Offsets) -> Self {
+        Self { offsets, held: Vec::new(), member: None }
+    }
+}
+
+impl<F: FnMut(&Offsets) -> KafkaResult<()> + Send + 'static> Commit for F {
+    fn commit(&mut self, order: &mut Order) -> KafkaResult<()> {
+        self(&order.offsets)
+    }
+}
+
 impl Worker {
-    /// Starts the thread that calls `commit`, which may block. It ends after
-    /// [`Committer::close`].
+    /// Starts the thread on which `committing` commits. It ends after [`Committer::close`].
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub(super) fn start(
         self,
-        commit: impl Fn(&Offsets) -> KafkaResult<()> + Send + 'static,
+        mut committing: Box<dyn Commit>,
     ) -> io::Result<thread::JoinHandle<()>> {
         let run = move || {
-            while let Ok(offsets) = self.orders.recv() {
-                let result = committed(&commit, &offsets);
+            committing.prepare();
+            while let Ok(mut order) = self.orders.recv() {
+                let result = committed(&mut *committing, &mut order);
                 // Nobody listens any more once the consumer has given up waiting.
-                let _ = self.answers.send(Answer { offsets, result });
+                let _ = self.answers.send(Answer { order, result });
             }
         };
         thread::Builder::new().name("kafka-committer".to_owned()).spawn(run)
@@ -107,10 +145,10 @@ impl Worker {
 }
 
 /// A panic is a commit that failed: otherwise none would follow, and nobody would know.
-fn committed(commit: impl Fn(&Offsets) -> KafkaResult<()>, offsets: &Offsets) -> KafkaResult<()> {
+fn committed(committing: &mut dyn Commit, order: &mut Order) -> KafkaResult<()> {
     let step = || {
         failpoint!("commit.before", KafkaError::Canceled);
-        commit(offsets)?;
+        committing.commit(order)?;
         failpoint!("commit.after", KafkaError::Canceled);
         Ok(())
     };
@@ -133,12 +171,12 @@ mod tests {
             assert!(call > 0, "the first of the test panics");
             Ok(())
         };
-        let thread = worker.start(first_panics).unwrap();
+        let thread = worker.start(Box::new(first_panics)).unwrap();
         let offsets = vec![(Partition { topic: "camera_1".into(), number: 0 }, 5)];
         for expected in [Err(KafkaError::Canceled), Ok(())] {
-            committer.begin(offsets.clone());
+            committer.begin(offsets.clone().into());
             let answer = committer.wait(Instant::now() + Duration::from_secs(60)).unwrap();
-            assert_eq!((answer.offsets, answer.result), (offsets.clone(), expected));
+            assert_eq!((answer.order.offsets, answer.result), (offsets.clone(), expected));
         }
         assert!(committer.close());
         thread.join().unwrap();
@@ -148,17 +186,17 @@ mod tests {
     fn there_is_one_commit_at_a_time_and_each_is_answered() {
         let (mut committer, worker) = Committer::new();
         let (allow, allowed) = sync_channel(1);
-        let thread = worker.start(move |_| allowed.recv().unwrap()).unwrap();
+        let thread = worker.start(Box::new(move |_: &Offsets| allowed.recv().unwrap())).unwrap();
         let offsets = vec![(Partition { topic: "camera_1".into(), number: 0 }, 5)];
         assert!(committer.is_idle());
-        committer.begin(offsets.clone());
+        committer.begin(offsets.clone().into());
         assert!(!committer.is_idle());
         assert!(committer.answer().is_none());
         assert!(committer.wait(Instant::now()).is_none());
         assert!(!committer.is_idle(), "still under way");
         allow.send(Ok(())).unwrap();
         let answer = committer.wait(Instant::now() + Duration::from_secs(60)).unwrap();
-        assert_eq!((answer.offsets, answer.result), (offsets, Ok(())));
+        assert_eq!((answer.order.offsets, answer.result), (offsets, Ok(())));
         assert!(committer.is_idle() && committer.close() && !committer.is_idle());
         thread.join().unwrap();
     }

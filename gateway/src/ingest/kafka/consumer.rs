@@ -10,6 +10,7 @@ use rdkafka::{
     error::KafkaError,
 };
 use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::DropGuard;
 
 use super::{context::GroupContext, group::Group, message::Fetched, status::Status};
 use crate::{
@@ -35,6 +36,8 @@ pub(super) struct ConsumerThread {
     pub(super) rule: Ingest,
     /// Shares the consumer with this thread, and ends before it.
     pub(super) committer: JoinHandle<()>,
+    /// Ends what a committer that still waits for a broker would wait for.
+    pub(super) no_commits: DropGuard,
     // Where it goes, and what bounds it.
     pub(super) admission: Admission,
     pub(super) in_flight: Arc<InFlight>,
@@ -78,8 +81,10 @@ impl ConsumerThread {
     fn leave(self) {
         let mut group = self.group();
         group.stop_waiting();
-        let answered = group.close();
+        let answered = group.close(&self.consumer);
         drop(group);
+        // It may still be waiting for a broker, for a commit that nobody waits for any more.
+        drop(self.no_commits);
         if answered {
             // It has caught nothing to tell us, and has no commit left that could block it.
             let _ = self.committer.join();
@@ -106,8 +111,8 @@ impl ConsumerThread {
             }
             self.group().note_ended();
             self.group().note_answer();
-            if Instant::now() >= next_commit {
-                self.group().begin_commit();
+            if Instant::now() >= next_commit || self.group().fills_a_transaction() {
+                self.group().begin_commit(&self.consumer);
                 next_commit = Instant::now() + self.rule.commit_interval;
             }
         }

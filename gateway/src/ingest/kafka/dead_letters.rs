@@ -60,13 +60,13 @@ impl DeadLetters {
     }
 
     async fn send_once(&self, entry: &Entry, error: &ServeError) -> Result<(), KafkaError> {
-        let headers = headers(entry, error);
+        let headers = |omitted| headers(entry, error, omitted);
         let value = entry.taken.original.value.as_deref();
-        match self.produce(entry, value, headers.clone()).await {
+        match self.produce(entry, value, headers(false)).await {
             // The headers may push a record over the topic's limit. Without its value it is still
             // of use: the headers say where the value stands.
             Err(failure) if too_large(&failure) && value.is_some() => {
-                self.produce(entry, None, with(headers, "value-omitted", "too large")).await
+                self.produce(entry, None, headers(true)).await
             }
             sent => sent,
         }
@@ -103,7 +103,8 @@ fn too_large(failure: &KafkaError) -> bool {
     failure.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge)
 }
 
-fn headers(entry: &Entry, error: &ServeError) -> OwnedHeaders {
+/// The headers of a dead letter, whose value may be left out because it is too large.
+pub(super) fn headers(entry: &Entry, error: &ServeError, omitted: bool) -> OwnedHeaders {
     let taken = &entry.taken;
     let own = taken.original.headers.iter().filter(|(name, _)| !name.starts_with(PREFIX));
     let headers = own.fold(OwnedHeaders::new(), |headers, (name, value)| {
@@ -120,6 +121,7 @@ fn headers(entry: &Entry, error: &ServeError) -> OwnedHeaders {
         ("tries", &entry.tries.failed.to_string()),
     ]
     .into_iter()
+    .chain(omitted.then_some(("value-omitted", "too large")))
     .fold(headers, |headers, (name, value)| with(headers, name, value))
 }
 

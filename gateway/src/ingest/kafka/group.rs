@@ -16,7 +16,7 @@ use rdkafka::{
 use tokio::sync::mpsc;
 
 use super::{
-    committer::{Answer, Committer},
+    committer::{Answer, Committer, Order},
     context::GroupContext,
     message::Fetched,
     statistics,
@@ -25,6 +25,7 @@ use super::{
 use crate::{
     ingest::{
         entry::{Source, TakenRecord},
+        hold_back::HoldBack,
         observe::ConsumerMetrics,
         topics::{TopicPlace, Topics},
         tracker::{Epoch, Partition, Tracker},
@@ -45,6 +46,8 @@ pub(super) struct Group {
     /// Whether the partitions are paused, so that librdkafka fetches nothing.
     paused: bool,
     committer: Committer,
+    /// Under `exactly_once`: what the committer writes together with the offsets.
+    hold_back: Option<Arc<HoldBack>>,
     /// Whether the last commit failed, so that the log says it once.
     commits_fail: bool,
     /// How long a partition that is taken away waits for the end of its records.
@@ -59,6 +62,9 @@ pub(super) struct Group {
 /// when there is room again soon.
 const MAX_HELD: usize = 32;
 
+/// Records that a transaction holds at least before it is begun ahead of its time.
+const TRANSACTION_RECORDS: usize = 1000;
+
 /// How long an ordinary revocation waits for records in flight, at most; the group waits with us.
 const MAX_REVOKE_GRACE: Duration = Duration::from_secs(2);
 
@@ -70,6 +76,7 @@ impl Group {
     pub(super) fn new(
         ended: mpsc::Receiver<Arc<TakenRecord>>,
         committer: Committer,
+        hold_back: Option<Arc<HoldBack>>,
         ingest: &Ingest,
         status: Arc<Status>,
         metrics: Arc<ConsumerMetrics>,
@@ -80,6 +87,7 @@ impl Group {
             held: VecDeque::new(),
             paused: false,
             committer,
+            hold_back,
             commits_fail: false,
             grace: MAX_REVOKE_GRACE.min(ingest.session_timeout / 3),
             status,
@@ -102,6 +110,9 @@ impl Group {
             for _ in 0..entries {
                 self.tracker.entry_ended(&source.partition, epoch, source.offset);
             }
+        }
+        if let Some(hold_back) = &self.hold_back {
+            hold_back.enter(&source.partition, epoch);
         }
         Some(epoch)
     }
@@ -185,11 +196,14 @@ impl Group {
         // Lost partitions may be another's already: a commit would be refused, or set it back.
         if !consumer.assignment_lost() {
             self.settle(&partitions);
-            self.commit_now();
+            self.commit_now(consumer);
         }
         for partition in &partitions {
             self.tracker.revoke(partition);
             self.topics.revoked(partition);
+            if let Some(hold_back) = &self.hold_back {
+                hold_back.leave(partition);
+            }
         }
         self.show_partitions();
     }
@@ -209,58 +223,77 @@ impl Group {
         }
     }
 
+    /// Whether so many records wait to be committed in one transaction that the next one is not to
+    /// wait for its time.
+    pub(super) fn fills_a_transaction(&self) -> bool {
+        self.hold_back.is_some() && self.tracker.passed() >= TRANSACTION_RECORDS
+    }
+
     /// Begins to commit every prefix that grew, unless a commit is under way.
-    pub(super) fn begin_commit(&mut self) {
+    pub(super) fn begin_commit(&mut self, consumer: &BaseConsumer<GroupContext>) {
         if !self.committer.is_idle() {
             return;
         }
         let grown = self.tracker.take_uncommitted();
         if !grown.is_empty() {
-            self.committer.begin(grown);
+            let order = match &self.hold_back {
+                None => Order::from(grown),
+                // All on this thread, so all of the same stays of the partitions.
+                Some(hold_back) => Order {
+                    held: hold_back.take(&grown),
+                    member: consumer.group_metadata(),
+                    offsets: grown,
+                },
+            };
+            self.committer.begin(order);
         }
     }
 
     /// Takes note of the answer to a commit, if it has come.
     pub(super) fn note_answer(&mut self) {
         if let Some(answer) = self.committer.answer() {
-            self.note_committed(&answer);
+            self.note_committed(answer);
         }
     }
 
     /// Commits for the last time, and waits for the answer. True if it came.
-    pub(super) fn close(&mut self) -> bool {
+    pub(super) fn close(&mut self, consumer: &BaseConsumer<GroupContext>) -> bool {
         self.note_ended();
-        self.commit_now();
+        self.commit_now(consumer);
         self.committer.close()
     }
 
     /// Commits every prefix that grew and waits for the answer, at most [`COMMIT_LIMIT`].
-    fn commit_now(&mut self) {
+    fn commit_now(&mut self, consumer: &BaseConsumer<GroupContext>) {
         let until = Instant::now() + COMMIT_LIMIT;
         self.wait_for_answer(until);
-        self.begin_commit();
+        self.begin_commit(consumer);
         self.wait_for_answer(until);
     }
 
     fn wait_for_answer(&mut self, until: Instant) {
         if let Some(answer) = self.committer.wait(until) {
-            self.note_committed(&answer);
+            self.note_committed(answer);
         }
     }
 
     /// What was refused is committed again, unless its partition has gone.
-    fn note_committed(&mut self, answer: &Answer) {
-        let partitions = answer.offsets.len() as u64;
+    fn note_committed(&mut self, answer: Answer) {
+        let offsets = &answer.order.offsets;
+        let partitions = offsets.len() as u64;
         let failed_before = mem::replace(&mut self.commits_fail, answer.result.is_err());
         if let Err(error) = &answer.result {
             self.metrics.failed_commits.increment(partitions);
-            answer.offsets.iter().for_each(|(name, _)| self.tracker.commit_failed(name));
+            offsets.iter().for_each(|(name, _)| self.tracker.commit_failed(name));
+            if let Some(hold_back) = &self.hold_back {
+                hold_back.put_back(answer.order.held);
+            }
             if !failed_before {
                 tracing::warn!(%error, "offsets cannot be committed, trying again");
             }
         } else {
             self.metrics.commits.increment(partitions);
-            self.topics.committed(&answer.offsets);
+            self.topics.committed(offsets);
             if failed_before {
                 tracing::info!("offsets are committed again");
             }

@@ -10,29 +10,32 @@ use futures_util::FutureExt;
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
+    error::KafkaResult,
 };
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
     task::{AbortHandle, JoinSet},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    committer::{Committer, Offsets, Worker},
+    committer::{Commit, Committer, Offsets},
     consumer::{ConsumerThread, Stage},
     context::GroupContext,
     dead_letters::DeadLetters,
     group::Group,
     settings,
     status::Status,
+    transactions::Transactor,
 };
 use crate::{
     ingest::{
         admission::{Admission, Answered, max_entries},
         delivery::{Delivery, Ends},
         gate::Gate,
+        hold_back::HoldBack,
         in_flight::InFlight,
         observe::{ConsumerMetrics, Observation, OutcomeObserver},
         overload::{OverloadRule, demanding_part},
@@ -55,6 +58,7 @@ pub struct KafkaIngest {
     demanding_part: f64,
     status: Arc<Status>,
     in_flight: Arc<InFlight>,
+    hold_back: Option<Arc<HoldBack>>,
     /// What the consumer is to do, and what it has come to.
     wanted: watch::Sender<Stage>,
     reached: watch::Receiver<Stage>,
@@ -68,6 +72,9 @@ type SharedConsumer = Arc<BaseConsumer<GroupContext>>;
 
 /// The consumer answers within one poll, or after one revocation and its commit.
 const STOP_TAKING_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often the stop looks whether everything has ended.
+const SETTLED_LOOK: Duration = Duration::from_millis(10);
 
 impl KafkaIngest {
     /// Starts the rule's consumer and delivery. Brokers that cannot be reached are no error: the
@@ -92,10 +99,38 @@ impl KafkaIngest {
         let in_flight = InFlight::new(ingest.max_in_flight);
         let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
         let (committer, worker) = Committer::new();
-        let group = Group::new(ended, committer, ingest, Arc::clone(&status), Arc::clone(&metrics));
-        let consumer = connect(ingest, group)?;
+        let hold_back = hold_back(ingest, &in_flight);
+        let group = Group::new(
+            ended,
+            committer,
+            hold_back.clone(),
+            ingest,
+            Arc::clone(&status),
+            Arc::clone(&metrics),
+        );
+        let instance = ingest.instance()?;
+        let consumer = connect(ingest, instance.as_deref(), group)?;
+        let observation = Arc::new(Observation::new(registry, &ingest.group, &models, observer));
+        let no_commits = CancellationToken::new();
+        let committing: Box<dyn Commit> = match ingest.delivery {
+            policy::Delivery::AtLeastOnce => Box::new(offsets_alone(&consumer)),
+            policy::Delivery::ExactlyOnce => Box::new(Transactor::new(
+                settings::transactional(
+                    ingest,
+                    instance.as_deref().unwrap_or_default(),
+                    sinks.kafka(),
+                ),
+                (sinks.kafka().to_vec(), ingest.dead_letter.clone()),
+                Arc::clone(&consumer),
+                Arc::clone(&observation),
+                no_commits.clone(),
+            )),
+        };
+        let committer =
+            worker.start(committing).context("the committer's thread cannot be started")?;
         let thread = spawn(ConsumerThread {
-            committer: start_committer(worker, &consumer)?,
+            committer,
+            no_commits: no_commits.drop_guard(),
             consumer,
             models: Arc::clone(&models),
             rule: ingest.clone(),
@@ -109,18 +144,15 @@ impl KafkaIngest {
             status: Arc::clone(&status),
             metrics,
         })?;
-        let ends = Ends {
-            told,
-            consumer: thread.thread().clone(),
-            observation: Observation::new(registry, &ingest.group, &models, observer),
-        };
-        let delivery = delivery(ingest, admission, answers, sinks, ends)?;
+        let ends = Ends { told, consumer: thread.thread().clone(), observation };
+        let delivery = delivery(ingest, admission, answers, sinks, hold_back.clone(), ends)?;
         Ok(Self {
             group: ingest.group.clone(),
             models,
             demanding_part: demanding_part(ingest.overload),
             status: Arc::clone(&status),
             in_flight,
+            hold_back,
             wanted,
             reached: reached_seen,
             stopping: delivery.stopping.clone(),
@@ -167,13 +199,21 @@ impl KafkaIngest {
     /// Second step, once the pools have answered everything: waits for what is still being
     /// delivered. What has no outcome by then stays uncommitted and is read again later.
     pub async fn delivered(&self, within: Duration) {
-        if timeout(within, self.in_flight.idle()).await.is_err() {
+        if timeout(within, self.settled()).await.is_err() {
             let records = self.in_flight.records();
             tracing::warn!(
                 group = self.group,
                 records,
                 "records without an outcome stay uncommitted"
             );
+        }
+    }
+
+    /// Waits until nothing can end any more. Results that wait for their record's turn have ended.
+    async fn settled(&self) {
+        let Some(hold_back) = &self.hold_back else { return self.in_flight.idle().await };
+        while !hold_back.holds_all_in_flight() {
+            sleep(SETTLED_LOOK).await;
         }
     }
 
@@ -217,13 +257,15 @@ fn delivery(
     admission: Admission,
     answers: mpsc::Receiver<Answered>,
     sinks: Arc<Sinks>,
+    hold_back: Option<Arc<HoldBack>>,
     ends: Ends,
 ) -> anyhow::Result<Delivery> {
     Ok(Delivery {
         answers,
         admission,
         sinks,
-        dead_letters: dead_letters(ingest)?,
+        dead_letters: dead_letters(ingest, hold_back.is_some())?,
+        hold_back,
         retries: ingest.retries.clone(),
         stopping: CancellationToken::new(),
         ends: Arc::new(ends),
@@ -240,14 +282,24 @@ async fn watched(delivery: Delivery, status: Arc<Status>) {
     }
 }
 
-fn dead_letters(ingest: &policy::Ingest) -> anyhow::Result<Option<Arc<DeadLetters>>> {
-    let Some(topic) = &ingest.dead_letter else { return Ok(None) };
+fn hold_back(ingest: &policy::Ingest, in_flight: &Arc<InFlight>) -> Option<Arc<HoldBack>> {
+    let hold_back = || HoldBack::new(Arc::clone(in_flight), ingest.dead_letter.is_some());
+    (ingest.delivery == policy::Delivery::ExactlyOnce).then(|| Arc::new(hold_back()))
+}
+
+/// The producer of dead letters, unless they are written in transactions.
+fn dead_letters(ingest: &policy::Ingest, held: bool) -> anyhow::Result<Option<Arc<DeadLetters>>> {
+    let Some(topic) = ingest.dead_letter.as_ref().filter(|_| !held) else { return Ok(None) };
     Ok(Some(Arc::new(DeadLetters::new(&ingest.brokers, &ingest.security, topic)?)))
 }
 
-fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<SharedConsumer> {
+fn connect(
+    ingest: &policy::Ingest,
+    instance: Option<&str>,
+    group: Group,
+) -> anyhow::Result<SharedConsumer> {
     let context = GroupContext::new(group);
-    let consumer: BaseConsumer<GroupContext> = settings::consumer(ingest)
+    let consumer: BaseConsumer<GroupContext> = settings::consumer(ingest, instance)
         .create_with_context(context)
         .with_context(|| format!("the consumer of group {} cannot be created", ingest.group))?;
     let topics: Vec<&str> = ingest.topics.iter().map(String::as_str).collect();
@@ -257,17 +309,19 @@ fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<SharedConsum
     Ok(Arc::new(consumer))
 }
 
-fn start_committer(worker: Worker, consumer: &SharedConsumer) -> anyhow::Result<JoinHandle<()>> {
+/// Commits offsets behind the ends of their records.
+fn offsets_alone(
+    consumer: &SharedConsumer,
+) -> impl FnMut(&Offsets) -> KafkaResult<()> + Send + 'static {
     let consumer = Arc::clone(consumer);
-    let commit = move |offsets: &Offsets| {
+    move |offsets: &Offsets| {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (partition, offset) in offsets {
             let offset = Offset::Offset(*offset);
             list.add_partition_offset(&partition.topic, partition.number, offset)?;
         }
         consumer.commit(&list, CommitMode::Sync)
-    };
-    worker.start(commit).context("the committer's thread cannot be started")
+    }
 }
 
 fn spawn(consumer: ConsumerThread) -> anyhow::Result<JoinHandle<()>> {

@@ -10,6 +10,7 @@ mod message;
 mod settings;
 mod statistics;
 mod status;
+mod transactions;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,8 @@ use rdkafka::ClientConfig;
 
 use crate::{
     kafka::{self, common, milliseconds},
-    policy::{Ingest, Security, Start},
+    policy::{Ingest, KafkaSink, Security, Start},
+    sink::producer_settings,
 };
 
 /// How often librdkafka reports the ends of the partitions.
@@ -23,10 +24,14 @@ const FETCH_WAIT: Duration = Duration::from_millis(20);
 /// What librdkafka may fetch ahead, in all partitions together.
 const FETCHED_AHEAD_KIB: &str = "16384";
 /// The largest dead letter: a record that Kafka took by its defaults, with its headers.
-const MAX_DEAD_LETTER_BYTES: &str = "2097152";
+const MAX_DEAD_LETTER: u64 = 2 << 20;
+/// How long a transaction may be open: it is begun when all that belongs to it is there, so this is
+/// the time to write it. What a killed gateway leaves open holds up readers no longer than this.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The settings of the consumer: offsets are committed by us alone.
-pub(super) fn consumer(ingest: &Ingest) -> ClientConfig {
+/// The settings of the consumer: offsets are committed by us alone. Of those that a transaction
+/// holds it learns once that is over, and so of records that another instance has written.
+pub(super) fn consumer(ingest: &Ingest, instance: Option<&str>) -> ClientConfig {
     let mut config = common(&ingest.brokers, &ingest.security);
     config
         .set("group.id", &ingest.group)
@@ -42,7 +47,8 @@ pub(super) fn consumer(ingest: &Ingest) -> ClientConfig {
         .set("fetch.min.bytes", FETCH_MIN_BYTES)
         .set("fetch.wait.max.ms", milliseconds(FETCH_WAIT))
         .set("statistics.interval.ms", milliseconds(STATISTICS_INTERVAL));
-    if let Some(instance) = &ingest.instance_id {
+    config.set("isolation.level", "read_committed");
+    if let Some(instance) = instance {
         config.set("group.instance.id", instance);
     }
     config
@@ -53,8 +59,30 @@ pub(super) fn producer(brokers: &str, security: &Security) -> ClientConfig {
     let mut config = kafka::producer(brokers, security);
     config
         .set("linger.ms", "5")
-        .set("message.max.bytes", MAX_DEAD_LETTER_BYTES)
+        .set("message.max.bytes", MAX_DEAD_LETTER.to_string())
         .set("message.timeout.ms", milliseconds(DEAD_LETTER_TIMEOUT));
+    config
+}
+
+/// The settings of the producer of transactions to all `sinks` (at least one) and the dead-letter
+/// topic. Who starts with its `transactional.id` ends what a predecessor of the same name has left
+/// open, and shuts that out should it still run.
+pub(super) fn transactional(ingest: &Ingest, instance: &str, sinks: &[KafkaSink]) -> ClientConfig {
+    let most = |of: fn(&KafkaSink) -> u64| sinks.iter().map(of).max().unwrap_or(0);
+    let largest = most(|sink| sink.max_message_bytes).max(MAX_DEAD_LETTER);
+    let queued = most(|sink| sink.max_queued_bytes);
+    let messages = most(|sink| sink.max_queued_messages as u64);
+    let mut config = sinks
+        .first()
+        .map_or_else(|| kafka::producer(&ingest.brokers, &ingest.security), producer_settings);
+    config
+        .set("bootstrap.servers", &ingest.brokers)
+        .set("transactional.id", format!("framegate/{}/{instance}", ingest.group))
+        .set("transaction.timeout.ms", milliseconds(TRANSACTION_TIMEOUT))
+        .set("message.timeout.ms", milliseconds(TRANSACTION_TIMEOUT))
+        .set("message.max.bytes", largest.to_string())
+        .set("queue.buffering.max.messages", messages.to_string())
+        .set("queue.buffering.max.kbytes", (queued >> 10).to_string());
     config
 }
 

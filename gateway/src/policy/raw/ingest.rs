@@ -1,5 +1,7 @@
 //! The keys of `ingest:`.
 
+use std::borrow::Cow;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
@@ -27,20 +29,22 @@ pub(in crate::policy) struct RawIngest {
     #[schemars(extend("default" = RawStart::default()))]
     pub start: Option<RawStart>,
     /// How often a record's results are delivered.
-    #[schemars(extend("default" = RawDelivery::default()))]
-    pub delivery: Option<RawDelivery>,
+    #[schemars(with = "Option<RawDelivery>", extend("default" = RawDelivery::default()))]
+    pub delivery: Option<Spanned<RawDelivery>>,
     /// Records taken and not yet done, at most; then the partitions are paused.
     #[schemars(transform = ingest::MAX_IN_FLIGHT.form())]
     pub max_in_flight: Option<Text>,
-    /// How often offsets are committed.
+    /// How often offsets are committed. Under `exactly_once` 100ms, and at once for 1,000 records.
     #[schemars(transform = ingest::COMMIT_INTERVAL.form())]
     pub commit_interval: Option<Text>,
     #[schemars(extend("x-default" = "none: they go to the sinks, as an `error` result"))]
     pub dead_letter: Option<RawDeadLetter>,
     pub retries: Option<RawRetries>,
     /// A stable name of this member of the group: it gets its partitions back after a restart. Unique within the group.
-    #[schemars(transform = ingest::GROUP_INSTANCE_ID.form())]
-    pub group_instance_id: Option<Text>,
+    /// `{ env: NAME }` is what an environment variable holds. Under `exactly_once` it must be written: it also names the
+    /// transactions.
+    #[schemars(with = "Option<NameOrEnv>", extend("x-kind" = "text, or { env: NAME }", "x-default" = "none"))]
+    pub group_instance_id: Option<Spanned<Node>>,
     /// After how long a silent member loses its partitions.
     #[schemars(transform = ingest::SESSION_TIMEOUT.form())]
     pub session_timeout: Option<Text>,
@@ -48,6 +52,9 @@ pub(in crate::policy) struct RawIngest {
     #[schemars(transform = ingest::METADATA_REFRESH.form())]
     pub metadata_refresh: Option<Text>,
 }
+
+/// A name, or `{ env: NAME }`; read in `instance`.
+struct NameOrEnv;
 
 /// What is consumed.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -124,6 +131,10 @@ pub(in crate::policy) enum RawDelivery {
     /// None is lost; after a crash some come again, with the same `id`.
     #[default]
     AtLeastOnce,
+    /// Who reads with `isolation.level=read_committed` sees each once, with dead letters and drops: they are written in
+    /// one Kafka transaction with the offsets. It needs `group_instance_id`, and every sink in Kafka, on the brokers of
+    /// the ingest.
+    ExactlyOnce,
 }
 
 /// Where entries go that failed for good.
@@ -146,6 +157,30 @@ pub(in crate::policy) struct RawRetries {
     /// The wait before the second; it doubles with each.
     #[schemars(transform = ingest::RETRY_BACKOFF.form())]
     pub backoff: Option<Text>,
+}
+
+impl JsonSchema for NameOrEnv {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "NameOrEnv".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "properties": { "env": { "type": "string", "pattern": "^[A-Za-z0-9_]+$" } },
+                    "required": ["env"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
 }
 
 fn one_or_many(_: &mut SchemaGenerator) -> Schema {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::parse_text;
 use crate::policy::{
-    Backend, Bucket, Fsync, JsonlSink, Limits, Overload, Place, Policy, RecordMap, Retries,
-    Selector, Server, Sink, Start, Target, load,
+    Backend, Bucket, Fsync, InstanceId, JsonlSink, Limits, Overload, Place, Policy, RecordMap,
+    Retries, Selector, Server, Sink, Start, Target, load,
 };
 
 fn ms(milliseconds: u64) -> Duration {
@@ -143,7 +143,7 @@ fn what_is_written_runs() {
         (&*ingest.record.uri_prefix, ingest.start, ingest.dead_letter.as_deref()),
         ("b:", Start::Latest, Some("d"))
     );
-    assert_eq!(ingest.instance_id.as_deref(), Some("i"));
+    assert_eq!(ingest.instance_id, Some(InstanceId::Name("i".to_owned())));
 }
 
 #[test]

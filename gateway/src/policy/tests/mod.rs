@@ -10,6 +10,7 @@ mod robust;
 mod s3;
 mod security;
 mod sinks;
+mod transactions;
 
 use std::path::Path;
 

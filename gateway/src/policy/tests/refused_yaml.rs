@@ -60,10 +60,6 @@ fn what_this_build_does_not_have_is_refused() {
             "models.m.placement: `process` is not accepted;",
         ),
         (
-            "ingest: [{ delivery: ▸exactly_once }]",
-            "ingest[0].delivery: `exactly_once` is not accepted;",
-        ),
-        (
             "ingest: [{ start: ▸erliest }]",
             "ingest[0].start: `erliest` is not accepted; did you mean `earliest`?",
         ),

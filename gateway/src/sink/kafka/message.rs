@@ -22,7 +22,7 @@ pub(super) fn of<'a>(topic: &'a str, record: &'a SinkRecord, value: &'a [u8]) ->
 }
 
 /// A value that stands for one that is too large: the same result with an error.
-pub(super) fn error_instead(record: &SinkRecord) -> Vec<u8> {
+pub(crate) fn error_instead(record: &SinkRecord) -> Vec<u8> {
     let about = &record.about;
     let v1::Error { code, reason, .. } = (&ServeError::from(ErrorCode::Internal)).into();
     let message = "the result is larger than the max_message_bytes of its sink";
@@ -36,7 +36,8 @@ pub(super) fn error_instead(record: &SinkRecord) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-fn headers(record: &SinkRecord) -> OwnedHeaders {
+/// What a record is about, for readers who choose by it.
+pub(crate) fn headers(record: &SinkRecord) -> OwnedHeaders {
     let about = &record.about;
     [
         ("content-type", Some("application/json")),

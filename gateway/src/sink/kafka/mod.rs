@@ -19,6 +19,11 @@ use rdkafka::{
 };
 use tokio::task::spawn_blocking;
 
+pub(crate) use self::{
+    message::{error_instead, headers},
+    settings::of as producer_settings,
+};
+
 use self::producer::{Producer, acknowledged, is};
 use super::{Acknowledged, Batch, Sink, SinkError, SinkRecord};
 use crate::policy;

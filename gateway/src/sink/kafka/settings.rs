@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The settings of a sink's producer.
-pub(super) fn of(sink: &KafkaSink) -> ClientConfig {
+pub(crate) fn of(sink: &KafkaSink) -> ClientConfig {
     let mut config = kafka::producer(&sink.brokers, &sink.security);
     config
         .set("compression.type", codec(sink.compression))

@@ -26,7 +26,7 @@ use crate::{
     ingest::{KafkaIngest, OutcomeKind, OutcomeObserver},
     intake::{FrameRequest, FrameSource, Intake},
     metrics::Registry,
-    policy::{Ingest, Overload, RecordMap, Retries, Security, Selector, Start},
+    policy::{Delivery, Ingest, Overload, RecordMap, Retries, Security, Selector, Start},
     sink::{Acknowledged, Batch, Sink, SinkError, Sinks},
 };
 
@@ -331,6 +331,7 @@ fn policy(brokers: &str, models: &[&str]) -> Ingest {
         overload: Overload::ProcessAll,
         max_frame_age: None,
         start: Start::Committed,
+        delivery: Delivery::AtLeastOnce,
         max_in_flight: 1000,
         commit_interval: Duration::from_millis(20),
         dead_letter: None,

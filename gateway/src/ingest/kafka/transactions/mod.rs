@@ -1,0 +1,8 @@
+//! `delivery: exactly_once`: results, drop records and dead letters in one transaction with the
+//! offsets of their records.
+
+mod messages;
+mod producer;
+mod transactor;
+
+pub(super) use transactor::Transactor;

@@ -1,0 +1,269 @@
+use std::{mem, sync::Arc, thread, time::Duration};
+
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    producer::Producer as _,
+    util::Timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    messages::Topics,
+    producer::{Producer, Refused},
+};
+use crate::{
+    ingest::{
+        delivery::Ended,
+        hold_back::Held,
+        kafka::{
+            committer::{Commit, Offsets, Order},
+            context::GroupContext,
+        },
+        observe::Observation,
+    },
+    policy::KafkaSink,
+};
+
+/// Commits an order as one transaction: all of its messages and its offsets, or nothing.
+///
+/// After a failure it first makes sure what became of the transaction. What is aborted goes back
+/// to the hold-back, and comes again with the next order as long as its partitions stay.
+pub(in crate::ingest::kafka) struct Transactor {
+    settings: ClientConfig,
+    topics: Topics,
+    /// To be asked for committed offsets; shared with the consumer's thread.
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    observation: Arc<Observation>,
+    /// Cancelled when nobody waits for a commit any more.
+    no_commits: CancellationToken,
+    /// Ready for a transaction; none before the first, and after one that failed for good.
+    producer: Option<Producer>,
+    /// Transactions that failed, one after the other.
+    failures: u32,
+}
+
+/// Why a transaction has not come to its end.
+struct Failure {
+    error: KafkaError,
+    /// It may have been committed all the same.
+    in_doubt: bool,
+}
+
+/// What an error of a transaction asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Remedy {
+    /// The same call again, which goes on with what it has begun.
+    Again,
+    /// An abort.
+    Abort,
+    /// Another producer, whose start ends the transaction of this one.
+    Replace,
+}
+
+/// How long one call may wait for a broker before it is seen whether anybody still waits for it.
+const CALL_LIMIT: Duration = Duration::from_secs(1);
+/// Between two tries of a call.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Between two transactions that fail, at most; half of what a revocation waits.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+impl Transactor {
+    pub(in crate::ingest::kafka) fn new(
+        settings: ClientConfig,
+        (sinks, dead_letter): (Vec<KafkaSink>, Option<String>),
+        consumer: Arc<BaseConsumer<GroupContext>>,
+        observation: Arc<Observation>,
+        no_commits: CancellationToken,
+    ) -> Self {
+        Self {
+            settings,
+            topics: Topics { sinks, dead_letter },
+            consumer,
+            observation,
+            no_commits,
+            producer: None,
+            failures: 0,
+        }
+    }
+
+    /// A producer that has ended whatever its predecessors of the same name had begun.
+    fn open(&self) -> KafkaResult<Producer> {
+        let producer = Producer::new(&self.settings)?;
+        self.insist(|| producer.client.init_transactions(CALL_LIMIT))?;
+        Ok(producer)
+    }
+
+    /// Calls until the answer is no "again".
+    fn insist(&self, mut call: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
+        loop {
+            match call() {
+                Err(error)
+                    if remedy(&error) == Remedy::Again && !self.no_commits.is_cancelled() =>
+                {
+                    tracing::debug!(%error, "kafka has not answered, asking again");
+                    thread::sleep(PAUSE);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn transact(&self, producer: &Producer, order: &Order) -> Result<(), Failure> {
+        self.fill(producer, order).map_err(|error| Failure { error, in_doubt: false })?;
+        // A commit without an answer may have happened, so it is asked about and never aborted.
+        let committed = self.insist(|| producer.client.commit_transaction(Timeout::Never));
+        committed.map_err(|error| Failure { error, in_doubt: true })
+    }
+
+    /// Begins a transaction and puts everything into it.
+    fn fill(&self, producer: &Producer, order: &Order) -> KafkaResult<()> {
+        producer.client.begin_transaction()?;
+        for (number, held) in order.held.iter().enumerate() {
+            self.topics.write(producer, number, held)?;
+        }
+        let offsets = list(&order.offsets)?;
+        let Some(member) = &order.member else { return Err(KafkaError::Canceled) };
+        self.insist(|| {
+            producer.client.send_offsets_to_transaction(&offsets, member, Timeout::Never)
+        })
+    }
+
+    /// When this returns, the transaction is over, or nobody waits for it any more.
+    fn end(&mut self, error: &KafkaError) {
+        let aborted = match (&self.producer, remedy(error)) {
+            (Some(producer), Remedy::Again | Remedy::Abort) => {
+                self.insist(|| producer.client.abort_transaction(Timeout::Never))
+            }
+            _ => Err(KafkaError::Canceled),
+        };
+        if aborted.is_err() {
+            self.producer = None;
+            self.prepare();
+        }
+    }
+
+    /// Whether the offsets are committed, now that no transaction is open. A transaction commits
+    /// all of its offsets, and each is above the one before.
+    fn is_committed(&self, offsets: &Offsets) -> bool {
+        while !self.no_commits.is_cancelled() {
+            match self.committed(offsets) {
+                Ok(committed) => return committed,
+                Err(error) => {
+                    tracing::warn!(%error, "committed offsets cannot be read, trying again");
+                    thread::sleep(PAUSE);
+                }
+            }
+        }
+        false
+    }
+
+    fn committed(&self, offsets: &Offsets) -> KafkaResult<bool> {
+        let found = self.consumer.committed_offsets(list(offsets)?, CALL_LIMIT)?;
+        for element in found.elements() {
+            element.error()?;
+        }
+        let reached = |topic: &str, number, offset| {
+            let element = found.find_partition(topic, number);
+            matches!(element.map(|it| it.offset()), Some(Offset::Offset(at)) if at >= offset)
+        };
+        Ok(offsets.iter().all(|(name, offset)| reached(&name.topic, name.number, *offset)))
+    }
+
+    /// Tells of an aborted transaction, and lets some time pass before the next.
+    fn note_failure(&mut self, error: &KafkaError, order: &mut Order) {
+        let refused = self.producer.as_ref().map(Producer::refused).unwrap_or_default();
+        let Refused { first, too_large } = refused;
+        for number in too_large {
+            if let Some(held) = order.held.get_mut(number) {
+                held.too_large = true;
+            }
+        }
+        let (cause, topic) = first.unwrap_or((error.clone(), String::new()));
+        let advice = advice(&cause);
+        tracing::warn!(%error, %cause, topic, advice, "transaction aborted, trying again");
+        self.observation.delivery_failures.increment(1);
+        self.failures = self.failures.saturating_add(1);
+        thread::sleep(PAUSE.saturating_mul(self.failures).min(MAX_PAUSE));
+    }
+
+    /// Only now are the entries what they were answered to be.
+    fn note_committed(&mut self, order: &mut Order) {
+        self.failures = 0;
+        for Held { ended, .. } in mem::take(&mut order.held) {
+            let Ended { entry, outcome, answered_at, message } = ended;
+            self.observation.delivery.record(answered_at.elapsed());
+            self.observation.ended(&entry, outcome);
+            if message.is_dead_letter() {
+                self.observation.dead_letters.increment(1);
+            }
+        }
+    }
+}
+
+impl Commit for Transactor {
+    /// Waits for a broker and ends what a killed predecessor left open, which holds up whoever
+    /// reads its offsets and results.
+    fn prepare(&mut self) {
+        while self.producer.is_none() && !self.no_commits.is_cancelled() {
+            match self.open() {
+                Ok(producer) => self.producer = Some(producer),
+                Err(error) => {
+                    let id = self.settings.get("transactional.id");
+                    tracing::error!(id, %error, "no transaction can be begun, trying again");
+                    thread::sleep(MAX_PAUSE);
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, order: &mut Order) -> KafkaResult<()> {
+        self.prepare();
+        let Some(producer) = &self.producer else { return Err(KafkaError::Canceled) };
+        match self.transact(producer, order) {
+            Ok(()) => producer.works(),
+            Err(Failure { error, in_doubt }) => {
+                self.end(&error);
+                if !in_doubt || !self.is_committed(&order.offsets) {
+                    self.note_failure(&error, order);
+                    return Err(error);
+                }
+            }
+        }
+        self.note_committed(order);
+        Ok(())
+    }
+}
+
+fn remedy(error: &KafkaError) -> Remedy {
+    match error {
+        KafkaError::Transaction(error) if error.is_fatal() => Remedy::Replace,
+        KafkaError::Transaction(error) if error.is_retriable() => Remedy::Again,
+        KafkaError::Transaction(error) if !error.txn_requires_abort() => Remedy::Replace,
+        // An order that was not enqueued whole: nothing of it counts.
+        _ => Remedy::Abort,
+    }
+}
+
+fn advice(cause: &KafkaError) -> &'static str {
+    match cause.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+            "the topic is missing, create it"
+        }
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+            "raise the topic's max.message.bytes, or lower max_message_bytes"
+        }
+        Some(RDKafkaErrorCode::QueueFull) => "raise max_queued_messages or max_queued_bytes",
+        _ => "",
+    }
+}
+
+fn list(offsets: &Offsets) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (partition, offset) in offsets {
+        let offset = Offset::Offset(*offset);
+        list.add_partition_offset(&partition.topic, partition.number, offset)?;
+    }
+    Ok(list)
+}
