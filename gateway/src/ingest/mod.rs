@@ -8,12 +8,14 @@
 //!  commit ◄─ tracker ◄──────────────── ended entries ◄──────────────┘
 //! ```
 //!
-//! What decides is pure: `record`, `overload`, `tracker`, `outcome`, `gate`, `backlog`. What is
+//! What decides is pure: `record`, `overload`, `tracker`, `outcome`, `gate`, `backlog`,
+//! `catch_up`. What is
 //! bounded, and by what: records in flight by `max_in_flight` (`in_flight`); everything else
 //! holds one place for each entry of a record in flight.
 
 mod admission;
 mod backlog;
+mod catch_up;
 mod delivery;
 mod entry;
 mod fields;

@@ -32,6 +32,7 @@ pub(super) fn entry(model: &str) -> Entry {
         original: Original::default(),
         deadline: None,
         latest: None,
+        records: 1,
         _permit: InFlight::new(1).admit(0),
     };
     Entry { taken: Arc::new(taken), model: model.into(), tries: Tries::default() }

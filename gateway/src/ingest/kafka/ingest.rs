@@ -2,7 +2,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
@@ -23,6 +23,7 @@ use super::{
     consumer::{ConsumerThread, Stage},
     context::GroupContext,
     dead_letters::DeadLetters,
+    finder::{self, Asker, Finder},
     group::Group,
     settings,
     status::Status,
@@ -91,10 +92,13 @@ impl KafkaIngest {
         let in_flight = InFlight::new(ingest.max_in_flight);
         let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
         let (committer, worker) = Committer::new();
-        let group = Group::new(ended, committer, ingest, Arc::clone(&status), Arc::clone(&metrics));
+        let (finder, asker) = Finder::new();
+        let (of_status, of_metrics) = (Arc::clone(&status), Arc::clone(&metrics));
+        let group = Group::new(ended, committer, finder, ingest, of_status, of_metrics);
         let consumer = connect(ingest, group)?;
         let thread = spawn(ConsumerThread {
             committer: start_committer(worker, &consumer)?,
+            finder: start_finder(asker, &consumer)?,
             consumer,
             models: Arc::clone(&models),
             rule: ingest.clone(),
@@ -103,6 +107,7 @@ impl KafkaIngest {
             gate: Gate::default(),
             overload: OverloadRule::new(ingest),
             next_poll: Instant::now(),
+            next_look: Instant::now(),
             wanted: wanted_seen,
             reached,
             status: Arc::clone(&status),
@@ -236,7 +241,8 @@ fn dead_letters(ingest: &policy::Ingest) -> anyhow::Result<Option<Arc<DeadLetter
 }
 
 fn connect(ingest: &policy::Ingest, group: Group) -> anyhow::Result<SharedConsumer> {
-    let context = GroupContext::new(group);
+    let begins_since = (ingest.start == policy::Start::Latest).then(SystemTime::now);
+    let context = GroupContext::new(group, begins_since);
     let consumer: BaseConsumer<GroupContext> = settings::consumer(ingest)
         .create_with_context(context)
         .with_context(|| format!("the consumer of group {} cannot be created", ingest.group))?;
@@ -258,6 +264,12 @@ fn start_committer(worker: Worker, consumer: &SharedConsumer) -> anyhow::Result<
         consumer.commit(&list, CommitMode::Sync)
     };
     worker.start(commit).context("the committer's thread cannot be started")
+}
+
+fn start_finder(asker: Asker, consumer: &SharedConsumer) -> anyhow::Result<JoinHandle<()>> {
+    let consumer = Arc::clone(consumer);
+    let find = move |question| finder::find(&*consumer, question);
+    asker.start(find).context("the finder's thread cannot be started")
 }
 
 fn spawn(consumer: ConsumerThread) -> anyhow::Result<JoinHandle<()>> {
