@@ -56,7 +56,7 @@ struct Hold {
 /// Records held of one partition before it is paused; librdkafka still hands out a few after that.
 const MAX_HELD: usize = 32;
 /// Records, and bytes of them, held of all partitions before all that are shut are paused.
-const MAX_HELD_IN_ALL: usize = 1024;
+const MAX_HELD_IN_ALL: usize = 32;
 const MAX_HELD_BYTES: usize = 8 * 1024 * 1024;
 /// How often it is asked where the fresh records of a partition begin, at most.
 const SEEK_PAUSE: Duration = Duration::from_secs(1);
