@@ -53,9 +53,12 @@ class Broker:
         key: bytes | None = None,
         headers: dict[str, bytes] | None = None,
         partition: int = -1,
+        stamp_ms: int = 0,
     ) -> None:
-        """Writes a record; `acknowledged` grows when the broker has it."""
-        self._producer.produce(topic, value, key, partition, on_delivery=self._delivered, headers=headers)
+        """Writes a record, stamped now or so; `acknowledged` grows when the broker has it."""
+        self._producer.produce(
+            topic, value, key, partition, on_delivery=self._delivered, timestamp=stamp_ms, headers=headers
+        )
         self._producer.poll(0)
 
     def send_all(self, *records: tuple[str, bytes | None]) -> list[Position]:

@@ -57,10 +57,10 @@ impl Tally {
         }
     }
 
-    /// A record's entry was dropped by policy.
-    pub fn dropped(&self, reason: DropReason) {
+    /// The entries of so many records were dropped by policy.
+    pub fn dropped(&self, reason: DropReason, records: u64) {
         if let Some(count) = self.drops.get(reason as usize) {
-            count.fetch_add(1, Relaxed);
+            count.fetch_add(records, Relaxed);
         }
     }
 
@@ -115,7 +115,7 @@ mod tests {
             expected.into_iter().filter(|(code, _)| !DROPPING.contains(code)).collect();
         assert_eq!(tally.failures().collect::<Vec<_>>(), expected);
         for reason in DropReason::ALL {
-            tally.dropped(*reason);
+            tally.dropped(*reason, 1);
         }
         let drops: Vec<_> = DropReason::ALL.iter().map(|reason| (*reason, 1)).collect();
         assert_eq!(tally.drops().collect::<Vec<_>>(), drops);

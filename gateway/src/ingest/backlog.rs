@@ -9,8 +9,8 @@ use super::tracker::Partition;
 
 /// The records behind the end of the assigned partitions, and those of them that are fresh.
 ///
-/// The ends are those of the last fetch responses. While paused nothing is fetched, so they stand
-/// still; the pools' own queues are full enough then to speak for the demand.
+/// The ends are those of the last fetch responses; of a paused partition, of which nothing is
+/// fetched, those that the broker was asked for.
 #[derive(Debug)]
 pub struct Backlog {
     max_frame_age: Option<Duration>,

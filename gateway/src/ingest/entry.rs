@@ -42,6 +42,9 @@ pub struct TakenRecord {
     pub topic: TopicPlace,
     /// What makes a newer record of its camera replace it, if it is to be.
     pub latest: Option<Latest>,
+    /// How many records it stands for: 1, or as many as were skipped together, of which `source`
+    /// names the first.
+    pub records: u64,
     /// Its place; given back when the last of its entries ended.
     pub _permit: Permit,
 }

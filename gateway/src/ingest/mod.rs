@@ -8,14 +8,15 @@
 //!  commit ◄─ tracker ◄──────────────── ended entries ◄──────────────┘
 //! ```
 //!
-//! What decides is pure: `record`, `overload`, `tracker`, `outcome`, `gate`, `backlog`, `lag`.
-//! What is bounded, and by what: records in flight by `max_in_flight` (`in_flight`); everything else
-//! holds one place for each entry of a record in flight. Under `delivery: exactly_once` the
-//! delivery writes nothing: results wait in the `hold_back`, and the committer writes them in one
-//! transaction with their offsets (`kafka/transactions`).
+//! What decides is pure: `record`, `overload`, `tracker`, `outcome`, `gate`, `backlog`, `lag`,
+//! `catch_up`. What is bounded, and by what: records in flight by `max_in_flight` (`in_flight`);
+//! everything else holds one place for each entry of a record in flight. Under
+//! `delivery: exactly_once` the delivery writes nothing: results wait in the `hold_back`, and the
+//! committer writes them in one transaction with their offsets (`kafka/transactions`).
 
 mod admission;
 mod backlog;
+mod catch_up;
 mod delivery;
 mod entry;
 mod fields;

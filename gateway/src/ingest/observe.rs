@@ -99,29 +99,29 @@ impl Observation {
         let (model, frame_age) = (&entry.model, entry.frame_age());
         let metrics = self.models.get(model).unwrap_or(&self.other);
         if let Some(counter) = metrics.outcomes.get(&outcome) {
-            counter.increment(1);
+            counter.increment(entry.taken.records);
         }
         if let (OutcomeKind::Delivered, Some(age)) = (outcome, frame_age) {
             metrics.frame_age.record(age);
         }
-        entry.taken.topic.ended(outcome);
-        self.note(&entry.taken.record.camera_id, outcome, &metrics.tally);
+        entry.taken.topic.ended(outcome, entry.taken.records);
+        self.note(entry, outcome, &metrics.tally);
         if let Some(observer) = &self.observer {
             observer.ended(model, &outcome, frame_age);
         }
     }
 
     /// Notes for operators what was not noted with the answer.
-    fn note(&self, camera_id: &str, outcome: OutcomeKind, tally: &Tally) {
+    fn note(&self, entry: &Entry, outcome: OutcomeKind, tally: &Tally) {
         let end = match outcome {
             OutcomeKind::Delivered => return,
             OutcomeKind::Dropped(reason) => {
-                tally.dropped(reason);
+                tally.dropped(reason, entry.taken.records);
                 PairEnd::Skipped
             }
             OutcomeKind::DeadLettered(_) => PairEnd::Error,
         };
-        if let Some(camera) = self.board.cameras.get(camera_id) {
+        if let Some(camera) = self.board.cameras.get(&entry.taken.record.camera_id) {
             camera.ended(end);
         }
     }

@@ -29,6 +29,9 @@ pub enum DropReason {
     Superseded,
     /// Not one of every n (`overload: { every_nth: n }`).
     Nth,
+    /// Passed over unread, with others of its partition, because all of them were older than
+    /// `max_frame_age`.
+    Skipped,
 }
 
 /// What to do about an error.
@@ -58,7 +61,7 @@ pub const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 impl DropReason {
     /// All reasons.
-    pub const ALL: &[Self] = &[Self::TooOld, Self::Superseded, Self::Nth];
+    pub const ALL: &[Self] = &[Self::TooOld, Self::Superseded, Self::Nth, Self::Skipped];
 
     /// The name that the drop log, results and metrics use.
     pub const fn name(self) -> &'static str {
@@ -66,6 +69,7 @@ impl DropReason {
             Self::TooOld => "too_old",
             Self::Superseded => "superseded",
             Self::Nth => "nth",
+            Self::Skipped => "skipped",
         }
     }
 }

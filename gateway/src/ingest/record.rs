@@ -141,6 +141,18 @@ impl Record {
             traceparent: traceparent(raw.headers),
         }
     }
+
+    /// What is known of records that were not read: the camera, as far as the topic says it.
+    pub fn of_topic(topic: &Arc<str>) -> Self {
+        Self {
+            uri: String::new(),
+            camera_id: Arc::clone(topic),
+            captured_at: None,
+            sequence: None,
+            models: None,
+            traceparent: None,
+        }
+    }
 }
 
 /// The reference behind its prefix, with one slash between them.

@@ -120,6 +120,9 @@ struct DropRecord<'a> {
     camera_id: &'a str,
     model: &'a str,
     reason: &'a str,
+    /// Of a range that was skipped: how many records, from `source` on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
     source: SourceJson<'a>,
 }
 
@@ -150,6 +153,7 @@ pub fn drop_record(entry: &Entry, reason: DropReason) -> Vec<u8> {
         camera_id: &entry.taken.record.camera_id,
         model: &entry.model,
         reason: reason.name(),
+        count: (reason == DropReason::Skipped).then_some(entry.taken.records),
         source: SourceJson::of(&entry.taken.source),
     })
 }

@@ -40,6 +40,7 @@ pub(super) fn entry_in(in_flight: &Arc<InFlight>, model: &str) -> Entry {
         deadline: None,
         topic: TopicPlace::of_test(&Registry::new().expect("a registry"), "g", "camera_1"),
         latest: None,
+        records: 1,
         _permit: in_flight.admit(0),
     };
     Entry { taken: Arc::new(taken), model: model.into(), tries: Tries::default() }

@@ -174,13 +174,13 @@ impl TopicPlace {
         Self::new(&Arc::new(TopicMetrics::new(&TopicSource::new(registry, group), topic)))
     }
 
-    /// One of the record's entries ended.
-    pub fn ended(&self, outcome: OutcomeKind) {
+    /// An entry ended that stands for so many records.
+    pub fn ended(&self, outcome: OutcomeKind, records: u64) {
         match outcome {
             OutcomeKind::Delivered => {}
             OutcomeKind::Dropped(reason) => {
                 if let Some(counter) = self.0.drops.get(&reason) {
-                    counter.increment(1);
+                    counter.increment(records);
                 }
             }
             OutcomeKind::DeadLettered(_) => self.0.dead_letters.increment(1),

@@ -87,7 +87,8 @@ pub struct Ingest {
 pub enum Start {
     /// After the committed offset, or at the earliest record where there is none. The default.
     Committed,
-    /// After the committed offset, or at the end where there is none.
+    /// After the committed offset, or where there is none, at the first record written since the
+    /// gateway's start.
     Latest,
     /// The same as `Committed`, as Kafka's own `auto.offset.reset` names it.
     Earliest,

@@ -12,17 +12,21 @@ use rdkafka::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::DropGuard;
 
-use super::{context::GroupContext, group::Group, message::Fetched, status::Status};
+use super::{
+    context::GroupContext, group::Group, holds::Reading, message::Fetched, status::Status,
+};
 use crate::{
     ingest::{
         admission::Admission,
-        entry::{Entry, Freshness, TakenRecord},
+        catch_up,
+        entry::{Entry, Freshness, Original, Source, TakenRecord},
         gate::Gate,
         in_flight::InFlight,
         observe::ConsumerMetrics,
         outcome::{DropReason, Tries},
         overload::OverloadRule,
         record::Record,
+        tracker::{Partition, Skipped},
     },
     policy::Ingest,
 };
@@ -38,6 +42,8 @@ pub(super) struct ConsumerThread {
     pub(super) committer: JoinHandle<()>,
     /// Ends what a committer that still waits for a broker would wait for.
     pub(super) no_commits: DropGuard,
+    /// As the committer.
+    pub(super) finder: JoinHandle<()>,
     // Where it goes, and what bounds it.
     pub(super) admission: Admission,
     pub(super) in_flight: Arc<InFlight>,
@@ -45,6 +51,8 @@ pub(super) struct ConsumerThread {
     pub(super) overload: OverloadRule,
     /// When to poll next while there is no room.
     pub(super) next_poll: Instant,
+    /// When to look next at the shares of all partitions.
+    pub(super) next_look: Instant,
     // How it is told to stop, and tells that it has.
     pub(super) wanted: watch::Receiver<Stage>,
     pub(super) reached: watch::Sender<Stage>,
@@ -66,6 +74,8 @@ pub(super) enum Stage {
 /// The longest wait for a record: ended entries and orders wait as long. Short against a commit
 /// interval, long enough to cost nothing when idle.
 const POLL_WAIT: Duration = Duration::from_millis(20);
+/// How often the shares of all partitions are looked at; that of one is when its records change.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 impl ConsumerThread {
     /// Runs until told to leave, or until Kafka forbids to go on.
@@ -81,7 +91,7 @@ impl ConsumerThread {
     fn leave(self) {
         let mut group = self.group();
         group.stop_waiting();
-        let answered = group.close(&self.consumer);
+        let (answered, found) = group.close(&self.consumer);
         drop(group);
         // It may still be waiting for a broker, for a commit that nobody waits for any more.
         drop(self.no_commits);
@@ -90,6 +100,9 @@ impl ConsumerThread {
             let _ = self.committer.join();
         } else {
             tracing::error!("last commit not answered; records will be read again");
+        }
+        if found {
+            let _ = self.finder.join();
         }
         let Self { consumer, reached, .. } = self;
         drop(consumer);
@@ -111,6 +124,7 @@ impl ConsumerThread {
             }
             self.group().note_ended();
             self.group().note_answer();
+            self.catch_up();
             if Instant::now() >= next_commit || self.group().fills_a_transaction() {
                 self.group().begin_commit(&self.consumer);
                 next_commit = Instant::now() + self.rule.commit_interval;
@@ -143,15 +157,24 @@ impl ConsumerThread {
         let share = self.admission.ingest_fill(&self.models);
         let share = if self.overload.pauses_for_backlog() { share } else { 0.0 };
         let full = self.gate.decide(share, self.in_flight.fill());
+        self.look_at_shares();
         let open = wanted == Stage::Taking && !full && self.take_held();
-        let mut group = self.group();
-        let pause = group.holds_enough() && !open || wanted != Stage::Taking;
-        group.set_paused(&self.consumer, pause);
-        drop(group);
-        let shut = if open { 0 } else { self.status.assigned() };
-        self.metrics.paused_partitions.set(shut as f64);
+        let reading = match wanted {
+            Stage::Taking if open => Reading::Open,
+            Stage::Taking => Reading::Shut,
+            Stage::Standing | Stage::Left => Reading::Over,
+        };
+        self.group().pause_and_resume(&self.consumer, reading);
         self.metrics.in_flight.set(self.in_flight.records() as f64);
-        open
+        open && !self.group().all_shut()
+    }
+
+    fn look_at_shares(&mut self) {
+        let now = Instant::now();
+        if now >= self.next_look {
+            self.group().regulate_all();
+            self.next_look = now + LOOK_INTERVAL;
+        }
     }
 
     /// Takes the held records that there is room for; true if there is room for more.
@@ -166,7 +189,11 @@ impl ConsumerThread {
 
     fn poll_and_take(&mut self) -> Result<(), KafkaError> {
         if let Some(record) = self.poll(POLL_WAIT)? {
-            self.take(record);
+            if self.group().is_open(&record.source.partition) {
+                self.take(record);
+            } else {
+                self.group().hold(record);
+            }
         }
         Ok(())
     }
@@ -226,9 +253,13 @@ impl ConsumerThread {
             original: fetched.original,
             deadline: freshness.deadline(),
             latest: self.overload.taken(),
+            records: 1,
         });
         self.metrics.records.increment(1);
         self.metrics.board.cameras.frame(&taken.record.camera_id, now.0);
+        if freshness == Freshness::TooOld {
+            self.note_too_old(&taken, fetched.timestamp_ms, now.0);
+        }
         match (bad, freshness) {
             (Some(error), _) => self.refuse_bad(&taken, &models, &error),
             (None, _) if !self.overload.spares(&taken.record) => {
@@ -240,6 +271,52 @@ impl ConsumerThread {
             }
             (None, Freshness::Until(_)) => self.admission.admit(&taken, &models, Tries::default()),
         }
+    }
+
+    /// Where one record is too old, all may be for a while.
+    fn note_too_old(&self, taken: &TakenRecord, stamp_ms: Option<i64>, now: SystemTime) {
+        let max_frame_age = self.rule.max_frame_age;
+        let since = catch_up::fresh_since(taken.record.captured_at, stamp_ms, max_frame_age, now);
+        if let Some(since) = since {
+            self.group().fell_behind(&taken.source.partition, since);
+        }
+    }
+
+    /// Passes over what is too old in partitions of which it is known by now how much that is. One
+    /// for which there is no room reads on, and drops record by record.
+    fn catch_up(&self) {
+        let targets = self.group().note_found();
+        for (partition, next) in targets {
+            if !self.in_flight.has_room() {
+                return;
+            }
+            let skipped = self.group().skip(&self.consumer, &partition, next, self.models.len());
+            if let Some(skipped) = skipped {
+                self.drop_skipped(partition, skipped);
+            }
+        }
+    }
+
+    /// The range is dropped as one record without content, at the models of the rule: whom its
+    /// records themselves are for is not known unread.
+    fn drop_skipped(&self, partition: Partition, skipped: Skipped) {
+        let Skipped { epoch, first, records } = skipped;
+        tracing::info!(%partition, first, records, "records skipped that are too old");
+        let record = Record::of_topic(&partition.topic);
+        let (source, now) = (Source { partition, offset: first }, SystemTime::now());
+        let taken = Arc::new(TakenRecord {
+            topic: self.group().topic_place(&source, now, now),
+            _permit: self.in_flight.admit(0),
+            record,
+            source,
+            epoch,
+            original: Original::default(),
+            deadline: None,
+            latest: None,
+            records,
+        });
+        entries(&taken, &self.models)
+            .for_each(|entry| self.admission.drop_entry(entry, DropReason::Skipped));
     }
 
     fn refuse_bad(&self, taken: &Arc<TakenRecord>, models: &[Arc<str>], error: &ServeError) {

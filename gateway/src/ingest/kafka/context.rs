@@ -1,4 +1,7 @@
-use std::sync::{Mutex, MutexGuard};
+use std::{
+    sync::{Mutex, MutexGuard},
+    time::SystemTime,
+};
 
 use rdkafka::{
     ClientContext,
@@ -7,7 +10,7 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use super::group::Group;
+use super::{beginning, group::Group};
 use crate::kafka::Logging;
 
 /// What librdkafka calls back: all from within the consumer's poll and its drop, so on the
@@ -15,12 +18,15 @@ use crate::kafka::Logging;
 /// across a poll and never waited for.
 pub(super) struct GroupContext {
     group: Mutex<Group>,
+    /// Under `start: latest`, when the consumer was started.
+    begins_since: Option<SystemTime>,
     pub(super) logging: Logging,
 }
 
 impl GroupContext {
-    pub(super) fn new(group: Group) -> Self {
-        Self { group: Mutex::new(group), logging: Logging::default() }
+    /// Under `start: latest`, `begins_since` is the time of the consumer's start.
+    pub(super) fn new(group: Group, begins_since: Option<SystemTime>) -> Self {
+        Self { group: Mutex::new(group), begins_since, logging: Logging::default() }
     }
 
     /// The group; not to be held across a poll.
@@ -44,15 +50,21 @@ impl ClientContext for GroupContext {
 }
 
 impl ConsumerContext for GroupContext {
-    /// Before partitions leave: their offsets can still be committed.
+    /// Before partitions leave, their offsets can still be committed; before they come, it can be
+    /// said where they begin.
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(partitions) = rebalance {
-            tracing::info!(partitions = partitions.count(), "partitions revoked");
-            self.group().revoke(consumer, partitions);
+        match (rebalance, self.begins_since) {
+            (Rebalance::Revoke(partitions), _) => {
+                tracing::info!(partitions = partitions.count(), "partitions revoked");
+                self.group().revoke(consumer, partitions);
+            }
+            (Rebalance::Assign(partitions), Some(since)) if partitions.count() > 0 => {
+                beginning::begin_since(consumer, partitions, since);
+            }
+            _ => {}
         }
     }
 
-    /// After partitions came: only now can they be paused.
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(partitions) => {

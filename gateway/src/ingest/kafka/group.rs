@@ -1,5 +1,5 @@
 use std::{
-    collections::VecDeque,
+    collections::HashMap,
     mem,
     sync::Arc,
     thread,
@@ -9,7 +9,7 @@ use std::{
 #[cfg(feature = "failpoints")]
 use framegate_replica::failpoint;
 use rdkafka::{
-    TopicPartitionList,
+    Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     topic_partition_list::TopicPartitionListElem,
 };
@@ -18,17 +18,21 @@ use tokio::sync::mpsc;
 use super::{
     committer::{Answer, Committer, Order},
     context::GroupContext,
+    finder::{Answer as Found, Finder, Question},
+    holds::{Holds, Reading},
     message::Fetched,
     statistics,
     status::Status,
 };
 use crate::{
     ingest::{
+        catch_up,
         entry::{Source, TakenRecord},
+        gate,
         hold_back::HoldBack,
         observe::ConsumerMetrics,
         topics::{TopicPlace, Topics},
-        tracker::{Epoch, Partition, Tracker},
+        tracker::{Epoch, Partition, Skipped, Tracker},
     },
     policy::Ingest,
 };
@@ -39,12 +43,16 @@ pub(super) struct Group {
     tracker: Tracker,
     /// Records of which one more entry has ended.
     ended: mpsc::Receiver<Arc<TakenRecord>>,
-    /// Records that were handed out while there was no room for them, to be taken next: at most
-    /// [`MAX_HELD`], and those few that librdkafka still hands out of partitions it was told to
-    /// pause.
-    held: VecDeque<Fetched>,
-    /// Whether the partitions are paused, so that librdkafka fetches nothing.
-    paused: bool,
+    /// Which partitions may be read, and what was handed out of the others.
+    holds: Holds,
+    /// Records that may be in flight in all partitions together.
+    max_in_flight: usize,
+    finder: Finder,
+    /// Partitions that have fallen behind, and the time since which their records are fresh. Asked
+    /// of the finder next.
+    behind: HashMap<Partition, i64>,
+    /// Ends of paused partitions, as the finder found them: what librdkafka knows stands still.
+    ends: HashMap<Partition, i64>,
     committer: Committer,
     /// Under `exactly_once`: what the committer writes together with the offsets.
     hold_back: Option<Arc<HoldBack>>,
@@ -57,11 +65,6 @@ pub(super) struct Group {
     topics: Topics,
 }
 
-/// Records held before the partitions are paused. librdkafka throws away what it has fetched of a
-/// paused partition, and takes up to a second to fetch again; holding a few records spares that
-/// when there is room again soon.
-const MAX_HELD: usize = 32;
-
 /// Records that a transaction holds at least before it is begun ahead of its time.
 const TRANSACTION_RECORDS: usize = 1000;
 
@@ -72,11 +75,15 @@ const MAX_REVOKE_GRACE: Duration = Duration::from_secs(2);
 /// are read again.
 const COMMIT_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long librdkafka's own thread may take to note that it is to read elsewhere.
+const SEEK_LIMIT: Duration = Duration::from_secs(1);
+
 impl Group {
     pub(super) fn new(
         ended: mpsc::Receiver<Arc<TakenRecord>>,
         committer: Committer,
         hold_back: Option<Arc<HoldBack>>,
+        finder: Finder,
         ingest: &Ingest,
         status: Arc<Status>,
         metrics: Arc<ConsumerMetrics>,
@@ -84,8 +91,11 @@ impl Group {
         Self {
             tracker: Tracker::default(),
             ended,
-            held: VecDeque::new(),
-            paused: false,
+            holds: Holds::default(),
+            max_in_flight: ingest.max_in_flight,
+            finder,
+            behind: HashMap::new(),
+            ends: HashMap::new(),
             committer,
             hold_back,
             commits_fail: false,
@@ -99,10 +109,10 @@ impl Group {
     /// Nothing will end any more that has not: partitions are given back at once.
     pub(super) fn stop_waiting(&mut self) {
         self.grace = Duration::ZERO;
-        self.held.clear();
+        self.holds.clear();
     }
 
-    /// Counts the record in; `None` if its partition is no longer ours.
+    /// Counts the record in; `None` if its partition is no longer ours, or it was skipped.
     pub(super) fn take(&mut self, source: &Source, entries: usize) -> Option<Epoch> {
         let epoch = self.tracker.take(&source.partition, source.offset, entries)?;
         #[cfg(feature = "failpoints")]
@@ -114,6 +124,7 @@ impl Group {
         if let Some(hold_back) = &self.hold_back {
             hold_back.enter(&source.partition, epoch);
         }
+        self.regulate(&source.partition);
         Some(epoch)
     }
 
@@ -127,59 +138,152 @@ impl Group {
         self.topics.taken(source, written, now)
     }
 
+    /// Whether a record of the partition may be taken that was just handed out.
+    pub(super) fn is_open(&self, partition: &Partition) -> bool {
+        self.holds.is_open(partition)
+    }
+
     /// Keeps a record until there is room.
     pub(super) fn hold(&mut self, record: Fetched) {
-        self.held.push_back(record);
+        self.holds.hold(record);
     }
 
-    /// The next record that was kept.
+    /// The next record that was kept and for whose partition there is room.
     pub(super) fn next_held(&mut self) -> Option<Fetched> {
-        self.held.pop_front()
+        self.holds.next()
     }
 
-    /// Whether so many are held that librdkafka should hand out no more.
-    pub(super) fn holds_enough(&self) -> bool {
-        self.metrics.held.set(self.held.len() as f64);
-        self.held.len() >= MAX_HELD
+    /// Whether every partition has its share of the records in flight.
+    pub(super) fn all_shut(&self) -> bool {
+        self.holds.all_shut()
     }
 
     /// Takes note of all entries that have ended.
     pub(super) fn note_ended(&mut self) {
         while let Ok(taken) = self.ended.try_recv() {
-            self.tracker.entry_ended(&taken.source.partition, taken.epoch, taken.source.offset);
+            let partition = &taken.source.partition;
+            self.tracker.entry_ended(partition, taken.epoch, taken.source.offset);
+            self.regulate(partition);
         }
     }
 
-    /// Pauses or resumes all partitions, if that is a change.
-    pub(super) fn set_paused(&mut self, consumer: &BaseConsumer<GroupContext>, paused: bool) {
-        if paused == self.paused {
-            return;
+    /// Opens and shuts partitions by what all of them have by now.
+    pub(super) fn regulate_all(&mut self) {
+        let partitions: Vec<Partition> = self.tracker.partitions().cloned().collect();
+        partitions.iter().for_each(|partition| self.regulate(partition));
+    }
+
+    fn regulate(&mut self, partition: &Partition) {
+        let (partitions, in_all) = (self.tracker.partitions().len(), self.tracker.waiting_in_all());
+        let share = gate::share(self.max_in_flight, partitions, in_all);
+        self.holds.regulate(partition, self.tracker.waiting(partition), share);
+    }
+
+    /// Pauses and resumes the partitions for which that has changed.
+    pub(super) fn pause_and_resume(
+        &mut self,
+        consumer: &BaseConsumer<GroupContext>,
+        reading: Reading,
+    ) {
+        let changes = self.holds.changes(reading);
+        for (pause, partitions) in changes.iter().filter(|(_, of)| !of.is_empty()) {
+            let list = list(partitions.iter().cloned());
+            let result = if *pause { consumer.pause(&list) } else { consumer.resume(&list) };
+            match result {
+                Ok(()) => self.holds.note_paused(partitions, *pause),
+                Err(error) => {
+                    self.holds.note_refused();
+                    tracing::warn!(%error, pause, "partitions not paused or resumed");
+                }
+            }
         }
-        let partitions = list(self.tracker.partitions().cloned());
-        let result =
-            if paused { consumer.pause(&partitions) } else { consumer.resume(&partitions) };
-        match result {
-            Ok(()) => self.paused = paused,
-            Err(error) => tracing::warn!(%error, paused, "partitions not paused or resumed"),
+        let shut =
+            if reading == Reading::Open { self.holds.shut() } else { self.status.assigned() };
+        self.metrics.paused_partitions.set(shut as f64);
+        self.metrics.held.set(self.holds.held() as f64);
+    }
+
+    /// A record of the partition is too old, and those stamped before `since` (milliseconds since
+    /// 1970) are as well: the partition is held until it is known where those end.
+    pub(super) fn fell_behind(&mut self, partition: &Partition, since: i64) {
+        if self.holds.seek(partition, Instant::now()) {
+            self.behind.insert(partition.clone(), since);
         }
     }
 
-    /// Partitions came to this consumer. They begin as the others are: flowing or paused.
+    /// Takes note of what was found, and asks for what is to be found next. Partitions that are to
+    /// be read on from an offset are in the answer.
+    pub(super) fn note_found(&mut self) -> Vec<(Partition, i64)> {
+        let mut targets = Vec::new();
+        match self.finder.answer() {
+            Some(Found::Since(found)) => {
+                let now = Instant::now();
+                found.iter().for_each(|(partition, _)| self.holds.found(partition, now));
+                let known =
+                    found.into_iter().filter_map(|(partition, offset)| Some((partition, offset?)));
+                targets = known.filter(|(p, offset)| self.is_worth(p, *offset)).collect();
+            }
+            Some(Found::Ends(ends)) => self.ends = ends.into_iter().collect(),
+            None => {}
+        }
+        if self.finder.is_idle() && !self.behind.is_empty() {
+            self.finder.ask(Question::Since(self.behind.drain().collect()));
+        }
+        targets
+    }
+
+    fn is_worth(&self, partition: &Partition, next: i64) -> bool {
+        let position = self.tracker.position(partition);
+        position.is_some_and(|position| catch_up::is_worth(position, next))
+    }
+
+    /// Reads the partition on from `next`. What lies between is to be ended like a record of
+    /// `entries`; `None` if that is nothing, or librdkafka refuses.
+    pub(super) fn skip(
+        &mut self,
+        consumer: &BaseConsumer<GroupContext>,
+        partition: &Partition,
+        next: i64,
+        entries: usize,
+    ) -> Option<Skipped> {
+        if !self.is_worth(partition, next) {
+            return None;
+        }
+        let offset = Offset::Offset(next);
+        if let Err(error) = consumer.seek(&partition.topic, partition.number, offset, SEEK_LIMIT) {
+            tracing::warn!(%partition, %error, "old records not skipped, but read and dropped");
+            return None;
+        }
+        // They are read again, as far as they are not skipped.
+        self.holds.discard(partition);
+        let skipped = self.tracker.skip(partition, next, entries)?;
+        if let Some(hold_back) = &self.hold_back {
+            hold_back.enter(partition, skipped.epoch);
+        }
+        self.regulate(partition);
+        Some(skipped)
+    }
+
+    /// Partitions came to this consumer. An offset says where one begins of which the group has
+    /// committed nothing.
     pub(super) fn assigned(
         &mut self,
         consumer: &BaseConsumer<GroupContext>,
         partitions: &TopicPartitionList,
     ) {
-        let now = SystemTime::now();
-        for partition in names(partitions) {
-            self.topics.assigned(&partition, now);
-            self.tracker.assign(partition);
+        // librdkafka keeps a partition paused that was lost while it was.
+        if let Err(error) = consumer.resume(partitions) {
+            tracing::warn!(%error, "new partitions not resumed");
         }
-        // Resumed explicitly: librdkafka keeps one paused that was lost while it was paused.
-        let result =
-            if self.paused { consumer.pause(partitions) } else { consumer.resume(partitions) };
-        if let Err(error) = result {
-            tracing::warn!(%error, paused = self.paused, "new partitions not paused or resumed");
+        let now = SystemTime::now();
+        for element in partitions.elements() {
+            let partition = name(&element);
+            self.topics.assigned(&partition, now);
+            self.tracker.assign(partition.clone());
+            self.holds.assign(partition.clone());
+            if let Offset::Offset(begin) = element.offset() {
+                self.tracker.begin(&partition, begin);
+            }
         }
         self.show_partitions();
     }
@@ -192,7 +296,6 @@ impl Group {
         partitions: &TopicPartitionList,
     ) {
         let partitions: Vec<Partition> = names(partitions).collect();
-        self.held.retain(|record| !partitions.contains(&record.source.partition));
         // Lost partitions may be another's already: a commit would be refused, or set it back.
         if !consumer.assignment_lost() {
             self.settle(&partitions);
@@ -204,6 +307,8 @@ impl Group {
             if let Some(hold_back) = &self.hold_back {
                 hold_back.leave(partition);
             }
+            self.holds.revoke(partition);
+            self.behind.remove(partition);
         }
         self.show_partitions();
     }
@@ -256,11 +361,12 @@ impl Group {
         }
     }
 
-    /// Commits for the last time, and waits for the answer. True if it came.
-    pub(super) fn close(&mut self, consumer: &BaseConsumer<GroupContext>) -> bool {
+    /// Commits for the last time, and waits for the answer. Whether it came, so that the committer
+    /// ends; and whether the finder does.
+    pub(super) fn close(&mut self, consumer: &BaseConsumer<GroupContext>) -> (bool, bool) {
         self.note_ended();
         self.commit_now(consumer);
-        self.committer.close()
+        (self.committer.close(), self.finder.close())
     }
 
     /// Commits every prefix that grew and waits for the answer, at most [`COMMIT_LIMIT`].
@@ -300,11 +406,21 @@ impl Group {
         }
     }
 
-    /// librdkafka's statistics: the ends of the partitions.
+    /// librdkafka's statistics: the ends of the partitions. Those of paused ones are asked for, to
+    /// be known the next time.
     pub(super) fn measure(&mut self, statistics: &[u8]) {
-        let ends = statistics::partition_ends(statistics, &self.tracker);
-        let paused = self.paused;
-        self.topics.measure(&ends, &self.tracker, |_| paused, SystemTime::now());
+        let mut ends = statistics::partition_ends(statistics, &self.tracker);
+        for known in &mut ends {
+            let found = self.ends.get(&known.partition).copied();
+            known.end = found.map_or(known.end, |found| found.max(known.end));
+        }
+        self.ends.clear();
+        let paused: Vec<Partition> = self.holds.paused().cloned().collect();
+        if self.finder.is_idle() && !paused.is_empty() {
+            self.finder.ask(Question::Ends(paused));
+        }
+        let is_paused = |partition: &Partition| self.holds.is_paused(partition);
+        self.topics.measure(&ends, &self.tracker, is_paused, SystemTime::now());
         self.metrics.lag.set(self.status.observe(ends));
     }
 

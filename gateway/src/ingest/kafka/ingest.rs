@@ -2,7 +2,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
@@ -25,6 +25,7 @@ use super::{
     consumer::{ConsumerThread, Stage},
     context::GroupContext,
     dead_letters::DeadLetters,
+    finder::{self, Asker, Finder},
     group::Group,
     settings,
     status::Status,
@@ -99,11 +100,13 @@ impl KafkaIngest {
         let in_flight = InFlight::new(ingest.max_in_flight);
         let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
         let (committer, worker) = Committer::new();
+        let (finder, asker) = Finder::new();
         let hold_back = hold_back(ingest, &in_flight);
         let group = Group::new(
             ended,
             committer,
             hold_back.clone(),
+            finder,
             ingest,
             Arc::clone(&status),
             Arc::clone(&metrics),
@@ -115,11 +118,7 @@ impl KafkaIngest {
         let committing: Box<dyn Commit> = match ingest.delivery {
             policy::Delivery::AtLeastOnce => Box::new(offsets_alone(&consumer)),
             policy::Delivery::ExactlyOnce => Box::new(Transactor::new(
-                settings::transactional(
-                    ingest,
-                    instance.as_deref().unwrap_or_default(),
-                    sinks.kafka(),
-                ),
+                settings::transactional(ingest, instance.as_deref(), sinks.kafka()),
                 (sinks.kafka().to_vec(), ingest.dead_letter.clone()),
                 Arc::clone(&consumer),
                 Arc::clone(&observation),
@@ -131,6 +130,7 @@ impl KafkaIngest {
         let thread = spawn(ConsumerThread {
             committer,
             no_commits: no_commits.drop_guard(),
+            finder: start_finder(asker, &consumer)?,
             consumer,
             models: Arc::clone(&models),
             rule: ingest.clone(),
@@ -139,6 +139,7 @@ impl KafkaIngest {
             gate: Gate::default(),
             overload: OverloadRule::new(ingest),
             next_poll: Instant::now(),
+            next_look: Instant::now(),
             wanted: wanted_seen,
             reached,
             status: Arc::clone(&status),
@@ -298,7 +299,8 @@ fn connect(
     instance: Option<&str>,
     group: Group,
 ) -> anyhow::Result<SharedConsumer> {
-    let context = GroupContext::new(group);
+    let begins_since = (ingest.start == policy::Start::Latest).then(SystemTime::now);
+    let context = GroupContext::new(group, begins_since);
     let consumer: BaseConsumer<GroupContext> = settings::consumer(ingest, instance)
         .create_with_context(context)
         .with_context(|| format!("the consumer of group {} cannot be created", ingest.group))?;
@@ -322,6 +324,12 @@ fn offsets_alone(
         }
         consumer.commit(&list, CommitMode::Sync)
     }
+}
+
+fn start_finder(asker: Asker, consumer: &SharedConsumer) -> anyhow::Result<JoinHandle<()>> {
+    let consumer = Arc::clone(consumer);
+    let find = move |question| finder::find(&*consumer, question);
+    asker.start(find).context("the finder's thread cannot be started")
 }
 
 fn spawn(consumer: ConsumerThread) -> anyhow::Result<JoinHandle<()>> {

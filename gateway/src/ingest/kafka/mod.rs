@@ -1,10 +1,13 @@
 //! The only part of the ingress that knows rdkafka.
 
+mod beginning;
 mod committer;
 mod consumer;
 mod context;
 mod dead_letters;
+mod finder;
 mod group;
+mod holds;
 mod ingest;
 mod message;
 mod settings;

@@ -67,7 +67,13 @@ pub(super) fn producer(brokers: &str, security: &Security) -> ClientConfig {
 /// The settings of the producer of transactions to all `sinks` (at least one) and the dead-letter
 /// topic. Who starts with its `transactional.id` ends what a predecessor of the same name has left
 /// open, and shuts that out should it still run.
-pub(super) fn transactional(ingest: &Ingest, instance: &str, sinks: &[KafkaSink]) -> ClientConfig {
+pub(super) fn transactional(
+    ingest: &Ingest,
+    instance: Option<&str>,
+    sinks: &[KafkaSink],
+) -> ClientConfig {
+    // Nobody gets here without one: the policy demands it.
+    let instance = instance.unwrap_or_default();
     let most = |of: fn(&KafkaSink) -> u64| sinks.iter().map(of).max().unwrap_or(0);
     let largest = most(|sink| sink.max_message_bytes).max(MAX_DEAD_LETTER);
     let queued = most(|sink| sink.max_queued_bytes);

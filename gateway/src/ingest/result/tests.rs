@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use framegate_proto::ErrorCode;
 use framegate_replica::{Datatype, Timings};
@@ -120,4 +120,13 @@ fn a_drop_says_why() {
         "source": {"topic": "camera_1", "partition": 0, "offset": 7},
     });
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_skipped_range_says_how_many_it_is() {
+    let mut skipped = entry("detector");
+    Arc::get_mut(&mut skipped.taken).unwrap().records = 4000;
+    let found: Value = serde_json::from_slice(&drop_record(&skipped, DropReason::Skipped)).unwrap();
+    assert_eq!((&found["reason"], &found["count"]), (&json!("skipped"), &json!(4000)));
+    assert_eq!(found["source"]["offset"], 7, "the first of them");
 }

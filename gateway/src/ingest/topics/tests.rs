@@ -105,10 +105,10 @@ fn ends_are_counted_by_topic() {
     let only = partition("a", 0);
     let mut site = Site::new(&[&only]);
     let place = site.take(&only, 0, 0);
-    place.ended(OutcomeKind::Delivered);
-    place.ended(OutcomeKind::Dropped(DropReason::TooOld));
-    place.ended(OutcomeKind::DeadLettered(ErrorCode::Internal));
-    place.ended(OutcomeKind::DeadLettered(ErrorCode::MalformedReference));
+    place.ended(OutcomeKind::Delivered, 1);
+    place.ended(OutcomeKind::Dropped(DropReason::TooOld), 1);
+    place.ended(OutcomeKind::DeadLettered(ErrorCode::Internal), 1);
+    place.ended(OutcomeKind::DeadLettered(ErrorCode::MalformedReference), 1);
     assert_eq!(site.value("dead_letters_total", "a"), Some(2.0));
     let drop = "framegate_topic_drops_total{group=\"g\",topic=\"a\",reason=\"too_old\"} 1\n";
     assert!(site.registry.render().contains(drop));

@@ -65,9 +65,53 @@ fn a_partition_that_goes_back_begins_again() {
     assert_eq!(tracker.committable(&p), Some(4));
 }
 
+#[test]
+fn a_skipped_range_is_done_like_a_record_and_passes_nothing_in_flight() {
+    let (mut tracker, p) = assigned();
+    assert_eq!(tracker.skip(&p, 50, 1), None, "nothing was taken");
+    let epoch = tracker.take(&p, 10, 1).unwrap();
+    assert_eq!(tracker.skip(&p, 11, 1), None, "nothing lies between");
+    let skipped = tracker.skip(&p, 50, 2).unwrap();
+    assert_eq!(skipped, Skipped { epoch, first: 11, records: 39 });
+    assert_eq!((tracker.position(&p), tracker.waiting(&p)), (Some(50), 2));
+    tracker.entry_ended(&p, epoch, 11);
+    tracker.entry_ended(&p, epoch, 11);
+    assert_eq!(tracker.committable(&p), None, "a record before it is in flight");
+    tracker.entry_ended(&p, epoch, 10);
+    assert_eq!((tracker.committable(&p), tracker.waiting_in_all()), (Some(50), 0));
+}
+
+#[test]
+fn skipped_records_that_still_come_are_not_served() {
+    let (mut tracker, p) = assigned();
+    let epoch = tracker.take(&p, 10, 1).unwrap();
+    tracker.skip(&p, 50, 1).unwrap();
+    assert_eq!([11, 30, 49].map(|offset| tracker.take(&p, offset, 1)), [None; 3]);
+    assert_eq!(tracker.skip(&p, 60, 1).unwrap().first, 50);
+    assert_eq!([11, 59].map(|offset| tracker.take(&p, offset, 1)), [None; 2], "of both ranges");
+    assert_eq!(tracker.take(&p, 60, 1), Some(epoch));
+    assert_ne!(tracker.take(&p, 30, 1), Some(epoch), "from here on, that is going back");
+    let (mut tracker, p) = assigned();
+    let epoch = tracker.take(&p, 10, 1).unwrap();
+    tracker.skip(&p, 50, 1).unwrap();
+    assert!(tracker.take(&p, 3, 1).is_some_and(|other| other != epoch), "before the range too");
+}
+
+#[test]
+fn where_nothing_was_committed_the_beginning_is() {
+    let (mut tracker, p) = assigned();
+    tracker.begin(&p, 7);
+    assert_eq!(tracker.take_uncommitted(), [(p.clone(), 7)]);
+    let epoch = tracker.take(&p, 9, 1).unwrap();
+    assert_eq!(tracker.take_uncommitted(), []);
+    tracker.entry_ended(&p, epoch, 9);
+    assert_eq!(tracker.take_uncommitted(), [(p, 10)]);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Take { partition: i32, gap: i64, entries: usize },
+    Skip { partition: i32, records: i64, entries: usize },
     End { pick: prop::sample::Index },
     Reassign { partition: i32 },
 }
@@ -76,6 +120,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..3, 0..3_i64, 1..4_usize)
             .prop_map(|(partition, gap, entries)| Step::Take { partition, gap, entries }),
+        1 => (0..3, 1..9_i64, 1..4_usize)
+            .prop_map(|(partition, records, entries)| Step::Skip { partition, records, entries }),
         8 => any::<prop::sample::Index>().prop_map(|pick| Step::End { pick }),
         1 => (0..3).prop_map(|partition| Step::Reassign { partition }),
     ]
@@ -84,7 +130,10 @@ fn step() -> impl Strategy<Value = Step> {
 /// What the tracker is to know of one partition, kept the obvious way.
 #[derive(Default)]
 struct Reference {
+    /// Entries that have not ended, by the first offset of the record or skipped range.
     outstanding: BTreeMap<i64, usize>,
+    /// The offset behind each.
+    ends: BTreeMap<i64, i64>,
     next: i64,
     committable: Option<i64>,
 }
@@ -94,7 +143,7 @@ impl Reference {
         let first_open =
             self.outstanding.iter().find(|(_, left)| **left > 0).map(|(offset, _)| *offset);
         let done = self.outstanding.range(..first_open.unwrap_or(i64::MAX)).next_back();
-        self.committable = done.map(|(offset, _)| offset + 1).or(self.committable);
+        self.committable = done.map(|(first, _)| self.ends[first]).or(self.committable);
         self.committable
     }
 }
@@ -116,8 +165,21 @@ proptest! {
                     let offset = reference.next + gap;
                     reference.next = offset + 1;
                     reference.outstanding.insert(offset, entries);
+                    reference.ends.insert(offset, offset + 1);
                     let epoch = tracker.take(&partition(number), offset, entries).unwrap();
                     open.extend(std::iter::repeat_n((number, epoch, offset, true), entries));
+                }
+                Step::Skip { partition: number, records, entries } => {
+                    let reference = &mut references[number as usize];
+                    let next = reference.next + records;
+                    let skipped = tracker.skip(&partition(number), next, entries);
+                    prop_assert_eq!(skipped.is_none(), reference.ends.is_empty());
+                    let Some(Skipped { epoch, first, records: found }) = skipped else { continue };
+                    prop_assert_eq!((first, found), (reference.next, records as u64));
+                    reference.next = next;
+                    reference.outstanding.insert(first, entries);
+                    reference.ends.insert(first, next);
+                    open.extend(std::iter::repeat_n((number, epoch, first, true), entries));
                 }
                 Step::End { pick } if !open.is_empty() => {
                     let (number, epoch, offset, lasts) = open.swap_remove(pick.index(open.len()));
@@ -139,6 +201,8 @@ proptest! {
                 let expected = references[number as usize].expected();
                 prop_assert_eq!(tracker.committable(&partition(number)), expected);
             }
+            let waiting: usize = (0..3).map(|number| tracker.waiting(&partition(number))).sum();
+            prop_assert_eq!(tracker.waiting_in_all(), waiting);
         }
     }
 }

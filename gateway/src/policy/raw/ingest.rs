@@ -22,10 +22,12 @@ pub(in crate::policy) struct RawIngest {
     /// What is done when records come faster than they are served.
     #[schemars(extend("default" = "process_all"))]
     pub overload: Option<RawOverload>,
-    /// Frames older than this are dropped with the reason `too_old`.
+    /// Frames older than this are dropped with the reason `too_old`. A backlog of a partition whose records are stamped
+    /// earlier is passed over unread, with the reason `skipped`.
     #[schemars(transform = ingest::MAX_FRAME_AGE.form())]
     pub max_frame_age: Option<Text>,
-    /// Where consuming begins in a partition for which the group has committed nothing.
+    /// Where consuming begins in a partition for which the group has committed nothing. Elsewhere it goes on behind what
+    /// is committed, whatever is said here, so that a restart loses nothing; `max_frame_age` then passes over what is old.
     #[schemars(extend("default" = RawStart::default()))]
     pub start: Option<RawStart>,
     /// How often a record's results are delivered.
@@ -119,7 +121,7 @@ pub(in crate::policy) enum RawStart {
     /// At the earliest record.
     #[default]
     Committed,
-    /// At the end: only what comes from now on.
+    /// At the first record written since the gateway's start: of a topic that comes into being later, its first.
     Latest,
     /// At the earliest record, as Kafka's own `auto.offset.reset` names it.
     Earliest,
