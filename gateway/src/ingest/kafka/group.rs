@@ -1,6 +1,8 @@
+mod behind;
+mod commits;
+
 use std::{
     collections::HashMap,
-    mem,
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -16,23 +18,21 @@ use rdkafka::{
 use tokio::sync::mpsc;
 
 use super::{
-    committer::{Answer, Committer, Order},
+    committer::Committer,
     context::GroupContext,
-    finder::{Answer as Found, Finder, Question},
+    finder::Finder,
     holds::{Holds, Reading},
     message::Fetched,
-    statistics,
     status::Status,
 };
 use crate::{
     ingest::{
-        catch_up,
         entry::{Source, TakenRecord},
         gate,
         hold_back::HoldBack,
         observe::ConsumerMetrics,
         topics::{TopicPlace, Topics},
-        tracker::{Epoch, Partition, Skipped, Tracker},
+        tracker::{Epoch, Partition, Tracker},
     },
     policy::Ingest,
 };
@@ -65,18 +65,8 @@ pub(super) struct Group {
     topics: Topics,
 }
 
-/// Records that a transaction holds at least before it is begun ahead of its time.
-const TRANSACTION_RECORDS: usize = 1000;
-
 /// How long an ordinary revocation waits for records in flight, at most; the group waits with us.
 const MAX_REVOKE_GRACE: Duration = Duration::from_secs(2);
-
-/// How long a revocation and the last commit wait for the broker's answer. Without it the records
-/// are read again.
-const COMMIT_LIMIT: Duration = Duration::from_secs(5);
-
-/// How long librdkafka's own thread may take to note that it is to read elsewhere.
-const SEEK_LIMIT: Duration = Duration::from_secs(1);
 
 impl Group {
     pub(super) fn new(
@@ -85,8 +75,7 @@ impl Group {
         hold_back: Option<Arc<HoldBack>>,
         finder: Finder,
         ingest: &Ingest,
-        status: Arc<Status>,
-        metrics: Arc<ConsumerMetrics>,
+        (status, metrics): (Arc<Status>, Arc<ConsumerMetrics>),
     ) -> Self {
         Self {
             tracker: Tracker::default(),
@@ -203,67 +192,6 @@ impl Group {
         self.metrics.held.set(self.holds.held() as f64);
     }
 
-    /// A record of the partition is too old, and those stamped before `since` (milliseconds since
-    /// 1970) are as well: the partition is held until it is known where those end.
-    pub(super) fn fell_behind(&mut self, partition: &Partition, since: i64) {
-        if self.holds.seek(partition, Instant::now()) {
-            self.behind.insert(partition.clone(), since);
-        }
-    }
-
-    /// Takes note of what was found, and asks for what is to be found next. Partitions that are to
-    /// be read on from an offset are in the answer.
-    pub(super) fn note_found(&mut self) -> Vec<(Partition, i64)> {
-        let mut targets = Vec::new();
-        match self.finder.answer() {
-            Some(Found::Since(found)) => {
-                let now = Instant::now();
-                found.iter().for_each(|(partition, _)| self.holds.found(partition, now));
-                let known =
-                    found.into_iter().filter_map(|(partition, offset)| Some((partition, offset?)));
-                targets = known.filter(|(p, offset)| self.is_worth(p, *offset)).collect();
-            }
-            Some(Found::Ends(ends)) => self.ends = ends.into_iter().collect(),
-            None => {}
-        }
-        if self.finder.is_idle() && !self.behind.is_empty() {
-            self.finder.ask(Question::Since(self.behind.drain().collect()));
-        }
-        targets
-    }
-
-    fn is_worth(&self, partition: &Partition, next: i64) -> bool {
-        let position = self.tracker.position(partition);
-        position.is_some_and(|position| catch_up::is_worth(position, next))
-    }
-
-    /// Reads the partition on from `next`. What lies between is to be ended like a record of
-    /// `entries`; `None` if that is nothing, or librdkafka refuses.
-    pub(super) fn skip(
-        &mut self,
-        consumer: &BaseConsumer<GroupContext>,
-        partition: &Partition,
-        next: i64,
-        entries: usize,
-    ) -> Option<Skipped> {
-        if !self.is_worth(partition, next) {
-            return None;
-        }
-        let offset = Offset::Offset(next);
-        if let Err(error) = consumer.seek(&partition.topic, partition.number, offset, SEEK_LIMIT) {
-            tracing::warn!(%partition, %error, "old records not skipped, but read and dropped");
-            return None;
-        }
-        // They are read again, as far as they are not skipped.
-        self.holds.discard(partition);
-        let skipped = self.tracker.skip(partition, next, entries)?;
-        if let Some(hold_back) = &self.hold_back {
-            hold_back.enter(partition, skipped.epoch);
-        }
-        self.regulate(partition);
-        Some(skipped)
-    }
-
     /// Partitions came to this consumer. An offset says where one begins of which the group has
     /// committed nothing.
     pub(super) fn assigned(
@@ -326,102 +254,6 @@ impl Group {
             thread::park_timeout(left);
             self.note_ended();
         }
-    }
-
-    /// Whether so many records wait to be committed in one transaction that the next one is not to
-    /// wait for its time.
-    pub(super) fn fills_a_transaction(&self) -> bool {
-        self.hold_back.is_some() && self.tracker.passed() >= TRANSACTION_RECORDS
-    }
-
-    /// Begins to commit every prefix that grew, unless a commit is under way.
-    pub(super) fn begin_commit(&mut self, consumer: &BaseConsumer<GroupContext>) {
-        if !self.committer.is_idle() {
-            return;
-        }
-        let grown = self.tracker.take_uncommitted();
-        if !grown.is_empty() {
-            let order = match &self.hold_back {
-                None => Order::from(grown),
-                // All on this thread, so all of the same stays of the partitions.
-                Some(hold_back) => Order {
-                    held: hold_back.take(&grown),
-                    member: consumer.group_metadata(),
-                    offsets: grown,
-                },
-            };
-            self.committer.begin(order);
-        }
-    }
-
-    /// Takes note of the answer to a commit, if it has come.
-    pub(super) fn note_answer(&mut self) {
-        if let Some(answer) = self.committer.answer() {
-            self.note_committed(answer);
-        }
-    }
-
-    /// Commits for the last time, and waits for the answer. Whether it came, so that the committer
-    /// ends; and whether the finder does.
-    pub(super) fn close(&mut self, consumer: &BaseConsumer<GroupContext>) -> (bool, bool) {
-        self.note_ended();
-        self.commit_now(consumer);
-        (self.committer.close(), self.finder.close())
-    }
-
-    /// Commits every prefix that grew and waits for the answer, at most [`COMMIT_LIMIT`].
-    fn commit_now(&mut self, consumer: &BaseConsumer<GroupContext>) {
-        let until = Instant::now() + COMMIT_LIMIT;
-        self.wait_for_answer(until);
-        self.begin_commit(consumer);
-        self.wait_for_answer(until);
-    }
-
-    fn wait_for_answer(&mut self, until: Instant) {
-        if let Some(answer) = self.committer.wait(until) {
-            self.note_committed(answer);
-        }
-    }
-
-    /// What was refused is committed again, unless its partition has gone.
-    fn note_committed(&mut self, answer: Answer) {
-        let offsets = &answer.order.offsets;
-        let partitions = offsets.len() as u64;
-        let failed_before = mem::replace(&mut self.commits_fail, answer.result.is_err());
-        if let Err(error) = &answer.result {
-            self.metrics.failed_commits.increment(partitions);
-            offsets.iter().for_each(|(name, _)| self.tracker.commit_failed(name));
-            if let Some(hold_back) = &self.hold_back {
-                hold_back.put_back(answer.order.held);
-            }
-            if !failed_before {
-                tracing::warn!(%error, "offsets cannot be committed, trying again");
-            }
-        } else {
-            self.metrics.commits.increment(partitions);
-            self.topics.committed(offsets);
-            if failed_before {
-                tracing::info!("offsets are committed again");
-            }
-        }
-    }
-
-    /// librdkafka's statistics: the ends of the partitions. Those of paused ones are asked for, to
-    /// be known the next time.
-    pub(super) fn measure(&mut self, statistics: &[u8]) {
-        let mut ends = statistics::partition_ends(statistics, &self.tracker);
-        for known in &mut ends {
-            let found = self.ends.get(&known.partition).copied();
-            known.end = found.map_or(known.end, |found| found.max(known.end));
-        }
-        self.ends.clear();
-        let paused: Vec<Partition> = self.holds.paused().cloned().collect();
-        if self.finder.is_idle() && !paused.is_empty() {
-            self.finder.ask(Question::Ends(paused));
-        }
-        let is_paused = |partition: &Partition| self.holds.is_paused(partition);
-        self.topics.measure(&ends, &self.tracker, is_paused, SystemTime::now());
-        self.metrics.lag.set(self.status.observe(ends));
     }
 
     fn show_partitions(&self) {

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    committer::{Commit, Committer, Offsets},
+    committer::{Commit, Committer, Offsets, Worker},
     consumer::{ConsumerThread, Stage},
     context::GroupContext,
     dead_letters::DeadLetters,
@@ -29,7 +29,7 @@ use super::{
     group::Group,
     settings,
     status::Status,
-    transactions::Transactor,
+    transactions::{Patience, Transactor},
 };
 use crate::{
     ingest::{
@@ -99,36 +99,18 @@ impl KafkaIngest {
         let status = Arc::new(Status::new(ingest.max_frame_age));
         let in_flight = InFlight::new(ingest.max_in_flight);
         let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
-        let (committer, worker) = Committer::new();
-        let (finder, asker) = Finder::new();
+        let ((committer, worker), (finder, asker)) = (Committer::new(), Finder::new());
         let hold_back = hold_back(ingest, &in_flight);
-        let group = Group::new(
-            ended,
-            committer,
-            hold_back.clone(),
-            finder,
-            ingest,
-            Arc::clone(&status),
-            Arc::clone(&metrics),
-        );
+        let seen = (Arc::clone(&status), Arc::clone(&metrics));
+        let group = Group::new(ended, committer, hold_back.clone(), finder, ingest, seen);
         let instance = ingest.instance()?;
         let consumer = connect(ingest, instance.as_deref(), group)?;
         let observation = Arc::new(Observation::new(registry, &ingest.group, &models, observer));
         let no_commits = CancellationToken::new();
-        let committing: Box<dyn Commit> = match ingest.delivery {
-            policy::Delivery::AtLeastOnce => Box::new(offsets_alone(&consumer)),
-            policy::Delivery::ExactlyOnce => Box::new(Transactor::new(
-                settings::transactional(ingest, instance.as_deref(), sinks.kafka()),
-                (sinks.kafka().to_vec(), ingest.dead_letter.clone()),
-                Arc::clone(&consumer),
-                Arc::clone(&observation),
-                no_commits.clone(),
-            )),
-        };
-        let committer =
-            worker.start(committing).context("the committer's thread cannot be started")?;
+        let by = (ingest, instance.as_deref(), Patience::until(no_commits.clone()));
+        let committing = committing(by, &consumer, &sinks, &observation);
         let thread = spawn(ConsumerThread {
-            committer,
+            committer: start_committer(worker, committing)?,
             no_commits: no_commits.drop_guard(),
             finder: start_finder(asker, &consumer)?,
             consumer,
@@ -283,6 +265,25 @@ async fn watched(delivery: Delivery, status: Arc<Status>) {
     }
 }
 
+/// How the rule's offsets are committed: alone, or in transactions.
+fn committing(
+    (ingest, instance, patience): (&policy::Ingest, Option<&str>, Patience),
+    consumer: &SharedConsumer,
+    sinks: &Sinks,
+    observation: &Arc<Observation>,
+) -> Box<dyn Commit> {
+    match ingest.delivery {
+        policy::Delivery::AtLeastOnce => Box::new(offsets_alone(consumer)),
+        policy::Delivery::ExactlyOnce => Box::new(Transactor::new(
+            settings::transactional(ingest, instance, sinks.kafka()),
+            (sinks.kafka().to_vec(), ingest.dead_letter.clone()),
+            Arc::clone(consumer),
+            Arc::clone(observation),
+            patience,
+        )),
+    }
+}
+
 fn hold_back(ingest: &policy::Ingest, in_flight: &Arc<InFlight>) -> Option<Arc<HoldBack>> {
     let hold_back = || HoldBack::new(Arc::clone(in_flight), ingest.dead_letter.is_some());
     (ingest.delivery == policy::Delivery::ExactlyOnce).then(|| Arc::new(hold_back()))
@@ -324,6 +325,10 @@ fn offsets_alone(
         }
         consumer.commit(&list, CommitMode::Sync)
     }
+}
+
+fn start_committer(worker: Worker, by: Box<dyn Commit>) -> anyhow::Result<JoinHandle<()>> {
+    worker.start(by).context("the committer's thread cannot be started")
 }
 
 fn start_finder(asker: Asker, consumer: &SharedConsumer) -> anyhow::Result<JoinHandle<()>> {

@@ -2,7 +2,9 @@
 //! offsets of their records.
 
 mod messages;
+mod patience;
 mod producer;
 mod transactor;
 
+pub(super) use patience::Patience;
 pub(super) use transactor::Transactor;

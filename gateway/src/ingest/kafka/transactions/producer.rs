@@ -1,7 +1,6 @@
 use std::{
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -12,12 +11,14 @@ use rdkafka::{
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
 };
 
+use super::Patience;
 use crate::kafka::Logging;
 
 /// A producer with a `transactional.id`. It has a thread that hears what becomes of each message,
 /// without which an abort would wait for ever.
 pub(super) struct Producer {
     pub(super) client: ThreadedProducer<Context>,
+    patience: Patience,
 }
 
 /// A message; its number names its entry within the order.
@@ -48,9 +49,9 @@ impl Producer {
     ///
     /// # Errors
     /// When librdkafka refuses the settings.
-    pub(super) fn new(settings: &ClientConfig) -> KafkaResult<Self> {
+    pub(super) fn new(settings: &ClientConfig, patience: Patience) -> KafkaResult<Self> {
         let context = Context { logging: Logging::default(), refused: Arc::default() };
-        Ok(Self { client: settings.create_with_context(context)? })
+        Ok(Self { client: settings.create_with_context(context)?, patience })
     }
 
     /// Puts a message into the queue of the transaction that is open, once there is a place.
@@ -64,11 +65,11 @@ impl Producer {
             match self.client.send(record) {
                 Ok(()) => return Ok(()),
                 Err((error, back)) if is(&error, RDKafkaErrorCode::QueueFull) => {
-                    if Instant::now() >= until {
+                    if self.patience.is_over() || Instant::now() >= until {
                         return Err(error);
                     }
                     record = back;
-                    thread::sleep(QUEUE_PAUSE);
+                    self.patience.pause(QUEUE_PAUSE);
                 }
                 Err((error, _)) => return Err(error),
             }

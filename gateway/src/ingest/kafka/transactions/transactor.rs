@@ -1,4 +1,4 @@
-use std::{mem, sync::Arc, thread, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -7,9 +7,9 @@ use rdkafka::{
     producer::Producer as _,
     util::Timeout,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
+    Patience,
     messages::Topics,
     producer::{Producer, Refused},
 };
@@ -36,8 +36,7 @@ pub(in crate::ingest::kafka) struct Transactor {
     /// To be asked for committed offsets; shared with the consumer's thread.
     consumer: Arc<BaseConsumer<GroupContext>>,
     observation: Arc<Observation>,
-    /// Cancelled when nobody waits for a commit any more.
-    no_commits: CancellationToken,
+    patience: Patience,
     /// Ready for a transaction; none before the first, and after one that failed for good.
     producer: Option<Producer>,
     /// Transactions that failed, one after the other.
@@ -75,14 +74,14 @@ impl Transactor {
         (sinks, dead_letter): (Vec<KafkaSink>, Option<String>),
         consumer: Arc<BaseConsumer<GroupContext>>,
         observation: Arc<Observation>,
-        no_commits: CancellationToken,
+        patience: Patience,
     ) -> Self {
         Self {
             settings,
             topics: Topics { sinks, dead_letter },
             consumer,
             observation,
-            no_commits,
+            patience,
             producer: None,
             failures: 0,
         }
@@ -90,7 +89,7 @@ impl Transactor {
 
     /// A producer that has ended whatever its predecessors of the same name had begun.
     fn open(&self) -> KafkaResult<Producer> {
-        let producer = Producer::new(&self.settings)?;
+        let producer = Producer::new(&self.settings, self.patience.clone())?;
         self.insist(|| producer.client.init_transactions(CALL_LIMIT))?;
         Ok(producer)
     }
@@ -99,11 +98,9 @@ impl Transactor {
     fn insist(&self, mut call: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
         loop {
             match call() {
-                Err(error)
-                    if remedy(&error) == Remedy::Again && !self.no_commits.is_cancelled() =>
-                {
+                Err(error) if remedy(&error) == Remedy::Again && !self.patience.is_over() => {
                     tracing::debug!(%error, "kafka has not answered, asking again");
-                    thread::sleep(PAUSE);
+                    self.patience.pause(PAUSE);
                 }
                 answer => return answer,
             }
@@ -147,12 +144,12 @@ impl Transactor {
     /// Whether the offsets are committed, now that no transaction is open. A transaction commits
     /// all of its offsets, and each is above the one before.
     fn is_committed(&self, offsets: &Offsets) -> bool {
-        while !self.no_commits.is_cancelled() {
+        while !self.patience.is_over() {
             match self.committed(offsets) {
                 Ok(committed) => return committed,
                 Err(error) => {
                     tracing::warn!(%error, "committed offsets cannot be read, trying again");
-                    thread::sleep(PAUSE);
+                    self.patience.pause(PAUSE);
                 }
             }
         }
@@ -185,7 +182,7 @@ impl Transactor {
         tracing::warn!(%error, %cause, topic, advice, "transaction aborted, trying again");
         self.observation.delivery_failures.increment(1);
         self.failures = self.failures.saturating_add(1);
-        thread::sleep(PAUSE.saturating_mul(self.failures).min(MAX_PAUSE));
+        self.patience.pause(PAUSE.saturating_mul(self.failures).min(MAX_PAUSE));
     }
 
     /// Only now are the entries what they were answered to be.
@@ -206,13 +203,13 @@ impl Commit for Transactor {
     /// Waits for a broker and ends what a killed predecessor left open, which holds up whoever
     /// reads its offsets and results.
     fn prepare(&mut self) {
-        while self.producer.is_none() && !self.no_commits.is_cancelled() {
+        while self.producer.is_none() && !self.patience.is_over() {
             match self.open() {
                 Ok(producer) => self.producer = Some(producer),
                 Err(error) => {
                     let id = self.settings.get("transactional.id");
                     tracing::error!(id, %error, "no transaction can be begun, trying again");
-                    thread::sleep(MAX_PAUSE);
+                    self.patience.pause(MAX_PAUSE);
                 }
             }
         }
