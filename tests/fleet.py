@@ -32,7 +32,7 @@ class Group:
         """The members and their partitions; nothing while they are being distributed."""
         try:
             found = self._admin.describe_consumer_groups([self.name])[self.name].result(LIMIT)
-        except KafkaException:  # the coordinator is moving, or its broker starting
+        except (KafkaException, TimeoutError):  # the coordinator is moving, or its broker starting
             return None
         if found.state.name != STABLE:
             return None

