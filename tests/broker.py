@@ -1,4 +1,4 @@
-"""A Kafka broker, and what the test wrote to it: one that runs, or one hosted by the test (librdkafka's mock cluster)."""
+"""A Kafka broker that runs, or one hosted by the test (librdkafka's mock cluster), and what the test wrote to it."""
 
 import threading
 from collections import Counter

@@ -92,7 +92,9 @@ class Site:
 def read(address: str, topic: str, isolation: str = "read_committed") -> list[Message]:
     """Reads a topic from its beginning to the end that it has now."""
     settings = {"bootstrap.servers": address, "group.id": "reader", "isolation.level": isolation}
-    consumer = Consumer({**settings, "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 3})
+    consumer = Consumer(
+        {**settings, "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 3}
+    )
     try:
         partitions = consumer.list_topics(topic, timeout=LIMIT).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])

@@ -1,4 +1,4 @@
-"""Runs a gateway with failpoints as a supervisor would: it is started again when it dies, and killed when it stands still."""
+"""Runs a gateway with failpoints as a supervisor would: starts it again when it dies, kills it when it stands still."""
 
 import itertools
 import json

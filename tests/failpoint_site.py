@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import Consumer, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
 
 import samples
 from broker import PARTITIONS, Broker, Position
-from commits import Commit, commits
+from offsets_log import Commit, commits
 from policies import policy, simulated
+from topics import Topics, header
 
 MODEL = "classifier"
 RECORDS = 320
@@ -114,7 +114,9 @@ class Site:
         """What there is now."""
         ends = [(place_of_result(message), outcome_of(message, "")) for message in self._messages("results")]
         for message in self._messages("dead"):
-            ends.append((place_of_dead_letter(message), outcome_of(message, header(message, "framegate-reason"))))
+            ends.append(
+                (place_of_dead_letter(message), outcome_of(message, header(message, "framegate-reason")))
+            )
         return Ledger(self._broker.acknowledged, first(ends), commits(self._broker.address, self.group))
 
     def _messages(self, part: str) -> list[Message]:
@@ -122,11 +124,10 @@ class Site:
 
     def _create_topics(self) -> None:
         # The broker's own clock, which stamps the commits too.
-        admin = AdminClient({"bootstrap.servers": self._broker.address, "log_level": 3})
-        settings = {"message.timestamp.type": "LogAppendTime"}
-        topics = [NewTopic(topic, len(PARTITIONS), config=settings) for topic in self._topics.values()]
-        for future in admin.create_topics(topics).values():
-            future.result(LIMIT)
+        topics = Topics(self._broker.address)
+        topics.create(
+            *self._topics.values(), partitions=len(PARTITIONS), message_timestamp_type="LogAppendTime"
+        )
 
     def _send(self) -> None:
         bucket = self.folder / "bucket"
@@ -136,7 +137,9 @@ class Site:
         good = itertools.cycle(keys)
         for number in range(RECORDS):
             key = "bad.jpg" if number % BAD_EVERY == 0 else next(good)
-            self._broker.send(self._topics["in"], f"frames:{key}".encode(), partition=number % len(PARTITIONS))
+            self._broker.send(
+                self._topics["in"], f"frames:{key}".encode(), partition=number % len(PARTITIONS)
+            )
         self._broker.flush()
 
 
@@ -163,10 +166,7 @@ def place_of_result(message: Message) -> Position:
 
 def place_of_dead_letter(message: Message) -> Position:
     """The record that a dead letter is of."""
-    topic, partition, offset = (header(message, f"framegate-{name}") for name in ("topic", "partition", "offset"))
+    topic, partition, offset = (
+        header(message, f"framegate-{name}") for name in ("topic", "partition", "offset")
+    )
     return Position(topic, int(partition), int(offset))
-
-
-def header(message: Message, name: str) -> str:
-    """The text of a header."""
-    return dict(message.headers())[name].decode()

@@ -5,15 +5,6 @@ import time
 from types import TracebackType
 
 from confluent_kafka import KafkaError, Message, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
-
-from whole_topic import LIMIT
-
-
-def create(address: str, topic: str, partitions: int, **config: str) -> None:
-    """Makes a topic."""
-    admin = AdminClient({"bootstrap.servers": address})
-    admin.create_topics([NewTopic(topic, partitions, config=config)])[topic].result(LIMIT)
 
 
 class Feed:
@@ -26,7 +17,9 @@ class Feed:
         self._topic, self._partitions = topic, partitions
         self._least, self._pause = count, seconds / count
         settings = {"bootstrap.servers": address, "enable.idempotence": True, "acks": "all"}
-        self._producer = Producer({**settings, "linger.ms": 1, "reconnect.backoff.max.ms": 500, "log_level": 0})
+        self._producer = Producer(
+            {**settings, "linger.ms": 1, "reconnect.backoff.max.ms": 500, "log_level": 0}
+        )
         self._enough, self._aborted = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._play, daemon=True)
 
@@ -44,7 +37,9 @@ class Feed:
         self._enough.set()
         self._thread.join()
         assert not self.failed, self.failed[:3]
-        assert self.acknowledged == self.sent >= self._least, f"{self.acknowledged} of {self.sent} acknowledged"
+        assert self.acknowledged == self.sent >= self._least, (
+            f"{self.acknowledged} of {self.sent} acknowledged"
+        )
 
     def _play(self) -> None:
         begin = time.monotonic()

@@ -21,7 +21,9 @@ def missing() -> str | None:
 class KafkaServer:
     """One broker or three; they end with their `with` block, and what they hold with them."""
 
-    def __init__(self, folder: Path, brokers: int = 1, advertise: list[int] | None = None, **properties: str) -> None:
+    def __init__(
+        self, folder: Path, brokers: int = 1, advertise: list[int] | None = None, **properties: str
+    ) -> None:
         """`properties` are the brokers' settings, with `_` for each dot; `advertise` as in `scripts/kafka --help`."""
         self._folder = folder
         options = ["--brokers", str(brokers)]

@@ -69,7 +69,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Window:
-    """What a gateway may have been at when it was killed: by partition, from the committed offset to the topic's end."""
+    """What a gateway may have been at when it was killed: by partition, from the committed offset to the end."""
 
     bounds: dict[int, tuple[int, int]]
 

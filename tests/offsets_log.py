@@ -20,6 +20,7 @@ GROUP_KEY = 2
 class Commit:
     """A commit that the broker has taken, at its own clock in milliseconds."""
 
+    topic: str
     partition: int
     offset: int
     at: int
@@ -62,14 +63,13 @@ def commit_of(message: Message, group: str) -> Commit | None:
     key = Fields(message.key())
     if key.number("h") not in OFFSET_KEYS or key.text() != group or message.value() is None:
         return None
-    key.text()
-    partition = key.number("i")
+    topic, partition = key.text(), key.number("i")
     value = Fields(message.value())
     version, offset = value.number("h"), value.number("q")
     if version >= 3:
         value.number("i")  # the leader's epoch
     value.text() if version < 4 else value.compact_text()  # metadata
-    return Commit(partition, offset, value.number("q"))
+    return Commit(topic, partition, offset, value.number("q"))
 
 
 def generations(address: str, group: str) -> int:
@@ -100,8 +100,10 @@ def went_back(found: list[Commit]) -> int:
 
 
 def ahead(found: list[Commit], ledger: Ledger, ends: Mapping[int, int], atomic: bool = False) -> int:
-    """Commits that the broker took before it had every result of the records below them. Where both are `atomic`, of one
-    transaction, their order in it says nothing: only whether the results are there."""
+    """Commits that the broker took before it had every result of the records below them.
+
+    Where both are `atomic`, of one transaction, their order in it says nothing: only whether the results are there.
+    """
     done = {partition: ledger.done_at(partition, end) for partition, end in ends.items()}
 
     def early(commit: Commit) -> bool:

@@ -119,7 +119,9 @@ def unmeasured(config: pytest.Config) -> list[Line]:
 def further(config: pytest.Config) -> list[Line]:
     """A line for each item that has tests without figures: how many of them passed."""
     passed = config.stash[PASSED].items()
-    return [Line(item, "tests without figures", f"{count} passed", "all", True) for item, count in passed if count]
+    return [
+        Line(item, "tests without figures", f"{count} passed", "all", True) for item, count in passed if count
+    ]
 
 
 def table(lines: list[Line]) -> list[str]:

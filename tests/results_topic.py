@@ -4,8 +4,8 @@ import threading
 
 from confluent_kafka import KafkaError, Message
 
-from feed import create
 from ledger import Ledger
+from topics import Topics
 from whole_topic import ends, places, reader
 
 
@@ -14,7 +14,7 @@ class Results:
 
     def __init__(self, address: str, topic: str, models: list[str]) -> None:
         # They carry the broker's time, which is compared with that of the commits.
-        create(address, topic, 3, **{"message.timestamp.type": "LogAppendTime"})
+        Topics(address).create(topic, partitions=3, message_timestamp_type="LogAppendTime")
         self.ledger, self.topic = Ledger(models), topic
         self._consumer = reader(address)
         self._consumer.assign(places(self._consumer, topic))

@@ -1,4 +1,4 @@
-"""Item 4: brokers that stop, die and come back, and a network that is slow, narrow or cut; the work goes on by itself."""
+"""Item 4: brokers that stop, die and come back, and a network that is slow, narrow or cut; work goes on by itself."""
 
 import contextlib
 import threading
@@ -11,10 +11,11 @@ import pytest
 
 import toxiproxy
 from bad_network import bad_network
-from feed import Feed, create
+from feed import Feed
 from fleet import wait_for_members
 from kafka_server import KafkaServer
 from prove import Holds
+from topics import Topics
 from trial import Site, Trial
 from waiting import wait_until
 
@@ -54,7 +55,7 @@ class Faults:
 @contextlib.contextmanager
 def under_load(site: Site, name: str, rate: int, holds: Holds) -> Iterator[Faults]:
     """A trial with two gateways; whatever is done to it in the block, nothing must be lost."""
-    create(site.brokers, site.topic, PARTITIONS)
+    Topics(site.brokers).create(site.topic, partitions=PARTITIONS)
     with Trial(site, name) as trial:
         faults = Faults(trial)
         trial.fleet.start(*NAMES)

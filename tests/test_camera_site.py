@@ -28,7 +28,12 @@ def start_camera(shared_kafka: KafkaServer, reference_frames: Path, tmp_path: Pa
     def start(prefix: str, *more: str, clip: str = str(reference_frames)) -> subprocess.Popen:
         command = [str(binary()), "camera", "--clip", clip, "--bucket", str(tmp_path / "bucket")]
         command += ["--brokers", shared_kafka.address, "--topic-prefix", prefix]
-        command += ["--acknowledged", str(tmp_path / "acknowledged.jsonl"), "--report", str(tmp_path / "report.json")]
+        command += [
+            "--acknowledged",
+            str(tmp_path / "acknowledged.jsonl"),
+            "--report",
+            str(tmp_path / "report.json"),
+        ]
         with (tmp_path / "camera.log").open("ab") as log:
             started.append(subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=log, text=True))
         return started[-1]
@@ -108,7 +113,10 @@ def test_frames_of_their_own_are_there_and_old_ones_go(
     bucket = tmp_path / "bucket"
     run = "0123456789abcdef"
     left_over = bucket / "frames" / "unique_N" / "20260101T000000Z" / f"unique_1-{run}-000001.jpg"
-    others = [left_over.with_name("notes.txt"), bucket / "frames" / "yard_N" / "20260101T000000Z" / left_over.name]
+    others = [
+        left_over.with_name("notes.txt"),
+        bucket / "frames" / "yard_N" / "20260101T000000Z" / left_over.name,
+    ]
     for file in (left_over, *others):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"old")
@@ -120,7 +128,9 @@ def test_frames_of_their_own_are_there_and_old_ones_go(
     process.terminate()
     report = finish(process, tmp_path)
     sent = [key(record) for number in (1, 2, 3) for record in records(shared_kafka, f"unique_{number}")]
-    assert len(set(sent)) == len(sent) == report["total"]["acknowledged"], "each frame is an object of its own"
+    assert len(set(sent)) == len(sent) == report["total"]["acknowledged"], (
+        "each frame is an object of its own"
+    )
     assert sent[-1] in objects(bucket, "unique_"), "the last ones are still there"
     assert all(file.read_bytes() == b"old" for file in others)
     assert len(list((bucket / "clips").glob("*/*"))) == len(list(FRAMES.glob("*.png"))), "so is the clip"

@@ -19,7 +19,9 @@ BEHIND, ALL_OLD, CURRENT = "catch_1", "catch_2", "catch_3"
 TOPICS = {BEHIND, ALL_OLD, CURRENT}
 
 
-def test_a_backlog_that_is_too_old_is_skipped(shared_kafka: KafkaServer, start_gateway, tmp_path: Path) -> None:
+def test_a_backlog_that_is_too_old_is_skipped(
+    shared_kafka: KafkaServer, start_gateway, tmp_path: Path
+) -> None:
     broker = Broker(shared_kafka.address)
     write(broker)
     results, drops = tmp_path / "results.jsonl", tmp_path / "drops.jsonl"
@@ -28,7 +30,9 @@ def test_a_backlog_that_is_too_old_is_skipped(shared_kafka: KafkaServer, start_g
     wait_until("all committed", lambda: broker.committed(GROUP, TOPICS) == broker.ends(), timeout=30)
 
     served, dropped = read_lines(results), read_lines(drops)
-    fresh = {f"{topic}:0:{first + number}:{MODEL}" for topic, first in first_fresh() for number in range(FRESH)}
+    fresh = {
+        f"{topic}:0:{first + number}:{MODEL}" for topic, first in first_fresh() for number in range(FRESH)
+    }
     assert served.ids() == Counter(fresh)
     gone = Counter()
     for line in dropped.records:

@@ -1,4 +1,4 @@
-"""Item 3: gateways join and leave a group on Apache Kafka all the time; nothing is lost, and nobody commits what is not theirs."""
+"""Item 3: gateways join and leave a group all the time; nothing is lost, and nobody commits what is not theirs."""
 
 import random
 import threading
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from feed import Feed, create
+from feed import Feed
 from kafka_server import KafkaServer
 from offsets_log import generations
 from prove import Holds
+from topics import Topics
 from trial import Site, Trial
 
 pytestmark = pytest.mark.kafka(3)
@@ -36,7 +37,7 @@ def test_gateways_join_and_leave_for_five_minutes(
 
 def churn(kafka: KafkaServer, folder: Path, name: str, steps: int, count: int, holds: Holds) -> None:
     """So many joins and leaves, one each two seconds, while records come."""
-    create(kafka.address, name, PARTITIONS)
+    Topics(kafka.address).create(name, partitions=PARTITIONS)
     with Trial(Site(kafka.address, name, folder), name) as trial:
         trial.fleet.start(*NAMES[:FEWEST])
         with Feed(kafka.address, name, count, steps * PAUSE, PARTITIONS) as feed:

@@ -75,7 +75,9 @@ def first_policy(bucket: Path) -> dict:
 
 def test_the_models_that_are_shown_are_those_that_are_built() -> None:
     shown = [read_yaml(text) for text in blocks(DOCS / "models.md", "yaml")]
-    built = [ROOT / "models" / name / "model.yaml" for name in ("efficientnet-lite0", "nanodet", "centerface")]
+    built = [
+        ROOT / "models" / name / "model.yaml" for name in ("efficientnet-lite0", "nanodet", "centerface")
+    ]
     assert shown == [read_yaml(file.read_text()) for file in built]
 
 

@@ -133,9 +133,14 @@ def test_faults_of_no_meaning_are_refused(tmp_path: Path) -> None:
     config = tmp_path / "policy.yaml"
     config.write_text(json.dumps(policy(models={"null": simulated("0ms")})))
     command = [str(failpoints_binary()), "serve", "--config", str(config)]
-    for faults, why in (("fetch.befor=off", "no point fetch.befor"), ("fetch.before=of", "unrecognized command")):
+    for faults, why in (
+        ("fetch.befor=off", "no point fetch.befor"),
+        ("fetch.before=of", "unrecognized command"),
+    ):
         variables = {**environment(), "FAILPOINTS": faults}
-        ended = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=30, check=False)
+        ended = subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=30, check=False
+        )
         assert ended.returncode == 2
         assert why in ended.stderr
 

@@ -41,7 +41,11 @@ class Way:
 def ways(kafka: SecuredKafka) -> list[Way]:
     """All that there are."""
     tls = {"ca": str(kafka.authority)}
-    own = {"certificate": str(kafka.client), "key": str(kafka.client), "key_password": kafka.secret(KEY_PASSWORD)}
+    own = {
+        "certificate": str(kafka.client),
+        "key": str(kafka.client),
+        "key_password": kafka.secret(KEY_PASSWORD),
+    }
     sasl = {
         "plain": kafka.login("PLAIN"),
         "scram_256": kafka.login("SCRAM-SHA-256"),
@@ -105,7 +109,9 @@ def test_a_wrong_password_is_told_once_and_works_once_it_is_right(
     secured.set_password(user, "another")
     login = secured.login("SCRAM-SHA-512", later, user)
     way = Way("password", secured.sasl, {"tls": {"ca": str(secured.authority)}, "sasl": login})
-    results, started = assert_told(way, "Authentication", "invalid credentials", start_gateway, tmp_path, secured)
+    results, started = assert_told(
+        way, "Authentication", "invalid credentials", start_gateway, tmp_path, secured
+    )
     secured.set_password(user, later)
     wait_until("the result", lambda: read_lines(results).records)
     assert any(line["message"] == "kafka works again" for line in started.log())
@@ -139,7 +145,11 @@ def test_what_is_wrong_is_named_and_mended(
 def faults(kafka: SecuredKafka) -> dict[str, tuple[Way, Way]]:
     """What is wrong, and how it is right, by the name of its topic."""
     tls, port = {"ca": str(kafka.authority)}, kafka.tls.split(":")[1]
-    own = {"certificate": str(kafka.client), "key": str(kafka.client), "key_password": kafka.secret(KEY_PASSWORD)}
+    own = {
+        "certificate": str(kafka.client),
+        "key": str(kafka.client),
+        "key_password": kafka.secret(KEY_PASSWORD),
+    }
     pairs = {
         "authority": ((kafka.tls, {"tls": {"ca": str(kafka.stranger)}}), (kafka.tls, {"tls": tls})),
         "hostname": (
@@ -168,7 +178,9 @@ def assert_told(
     broker.send(way.name, b"frames:any", partition=0)
     broker.flush()
     started = start_gateway(served([rule(way)], [{"jsonl": {"path": str(results)}}]))
-    (told,) = wait_until(f"the log says {code}", lambda: [line for line in troubles(started) if code in line["error"]])
+    (told,) = wait_until(
+        f"the log says {code}", lambda: [line for line in troubles(started) if code in line["error"]]
+    )
     assert reason in told["reason"], told
     assert "correct" in told["advice"] and "`security" in told["advice"], told
     assert started.predict("frames:any", models=(MODEL,)).results, "calls are served"
@@ -187,7 +199,9 @@ def troubles(started: Gateway) -> list[dict]:
 
 def assert_no_secret(text: str) -> None:
     """None of them is told."""
-    assert not [secret for secret in (PASSWORD, CLIENT_SECRET, KEY_PASSWORD, "not-the-secret") if secret in text]
+    assert not [
+        secret for secret in (PASSWORD, CLIENT_SECRET, KEY_PASSWORD, "not-the-secret") if secret in text
+    ]
 
 
 def test_check_tells_how_brokers_are_reached_and_no_secret(secured: SecuredKafka, tmp_path: Path) -> None:
@@ -220,7 +234,16 @@ def test_cameras_play_to_secured_brokers(secured: SecuredKafka, tmp_path: Path) 
 def play(brokers: str, clip: Path, security: Path, bucket: Path) -> subprocess.CompletedProcess[str]:
     """A camera of three frames."""
     command = [str(binary()), "camera", "--clip", str(clip), "--bucket", str(bucket), "--brokers", brokers]
-    command += ["--kafka-security", str(security), "--topic-prefix", "secured_", "--frames", "3", "--fps", "20"]
+    command += [
+        "--kafka-security",
+        str(security),
+        "--topic-prefix",
+        "secured_",
+        "--frames",
+        "3",
+        "--fps",
+        "20",
+    ]
     return subprocess.run(
         command, env=gateway.environment(), capture_output=True, text=True, timeout=60, check=False
     )

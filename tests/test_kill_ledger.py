@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from feed import Feed, create
+from feed import Feed
 from fleet import wait_for_members
 from kafka_server import KafkaServer
 from ledger import unexplained
 from offsets_log import ahead, commits
-from places import ROOT
+from places import failpoints_binary
 from prove import Holds
+from topics import Topics
 from trial import MODELS, Site, Trial
 
 pytestmark = pytest.mark.kafka(2)
@@ -36,9 +36,7 @@ def test_gateways_are_killed(shared_kafka: KafkaServer, tmp_path: Path, delivery
 
 
 @pytest.mark.slow
-def test_gateways_are_killed_a_hundred_times(
-    shared_kafka: KafkaServer, tmp_path: Path, holds: Holds
-) -> None:
+def test_gateways_are_killed_a_hundred_times(shared_kafka: KafkaServer, tmp_path: Path, holds: Holds) -> None:
     site = new_site(shared_kafka, tmp_path, "kills")
     with contextlib.ExitStack() as stack:
         trials = {
@@ -62,18 +60,20 @@ def test_the_ledger_finds_a_commit_on_receipt(
         gone = len(trial.ledger.gone(trial.known.committed()))
         found = commits(site.brokers, trial.group)
         early = ahead(found, trial.ledger, ends)
-    holds("planted bug: kills, losses found", f"3, {gone} of {trial.ledger.expected(ends)}", "3, > 0", gone > 0)
+    holds(
+        "planted bug: kills, losses found", f"3, {gone} of {trial.ledger.expected(ends)}", "3, > 0", gone > 0
+    )
     holds("planted bug: commits before their outcomes found", f"{early} of {len(found)}", "> 0", early > 0)
 
 
 def new_site(kafka: KafkaServer, folder: Path, topic: str, **fields: str) -> Site:
     """A topic of its own."""
-    create(kafka.address, topic, PARTITIONS)
+    Topics(kafka.address).create(topic, partitions=PARTITIONS)
     return Site(kafka.address, topic, folder, **fields)
 
 
 def run(trials: list[Trial], kills: int, pause: float, count: int) -> Feed:
-    """Feeds the trials' topic over so many kills of each, one each `pause` seconds; a killed gateway is started at once."""
+    """Feeds the trials' topic over so many kills of each, one each `pause` seconds; who dies is started at once."""
     site = trials[0].site
     each(trials, lambda trial: trial.fleet.start(*NAMES))
     for trial in trials:
@@ -102,7 +102,12 @@ def judge(trial: Trial, delivery: str, kills: int, feed: Feed, holds: Holds) -> 
     """What must hold of a delivery after so many kills."""
     ends = trial.finish()
     name, done, busy = trial.group, len(trial.windows), sum(map(bool, trial.in_flight))
-    holds(f"{name}: SIGKILLs, with records in flight", f"{done}, {busy}", f">= {kills}, all", kills <= done == busy)
+    holds(
+        f"{name}: SIGKILLs, with records in flight",
+        f"{done}, {busy}",
+        f">= {kills}, all",
+        kills <= done == busy,
+    )
     trial.judge(ends, feed, holds)
     repeats = trial.ledger.repeats()
     repeated, window = sum(repeats.values()), sum(each.records() for each in trial.windows)
@@ -110,18 +115,11 @@ def judge(trial: Trial, delivery: str, kills: int, feed: Feed, holds: Holds) -> 
         holds(f"{name}: (record, model) more than once", repeated, "0", repeated == 0)
         return
     bound = window * len(MODELS)
-    holds(f"{name}: repeated; between committed and fetched at the kills", f"{repeated}; {window} records",
-          f"<= {bound} results", repeated <= bound)
+    holds(
+        f"{name}: repeated; between committed and fetched at the kills",
+        f"{repeated}; {window} records",
+        f"<= {bound} results",
+        repeated <= bound,
+    )
     wild = unexplained(repeats, trial.windows)
     holds(f"{name}: repeated outside of that", wild, "0", wild == 0)
-
-
-def failpoints_binary() -> Path:
-    """A gateway with failpoints; without one the test is skipped, by name, and in CI it fails."""
-    binary = ROOT / os.environ.get("FRAMEGATE_FAILPOINTS_BIN", "target/failpoints/framegate")
-    if binary.exists():
-        return binary
-    problem = f"{binary} is missing: no gateway with failpoints was built"
-    if os.environ.get("CI") == "true":
-        pytest.fail(problem)
-    pytest.skip(problem)

@@ -9,9 +9,9 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from broker import Position
 from waiting import wait_until
+from whole_topic import read_whole
 
 LIMIT = 30.0
-CHUNK = 1000
 NO_COORDINATOR = (
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -74,10 +74,7 @@ class Topics:
 
     def stream(self, name: str) -> Iterator[Message]:
         """Everything in a topic, for one that is large."""
-        ends = {place: end for place, end in self.ends(name).items() if end > 0}
-        with closing(self._consumer("reader")) as consumer:
-            consumer.assign([TopicPartition(*place, 0) for place in ends])
-            yield from read_to(consumer, sum(ends.values()))
+        return read_whole(self.address, name)
 
     def _served(self, names: tuple[str, ...]) -> bool:
         """Whether each of their partitions has a leader that answers."""
@@ -100,18 +97,6 @@ def committed(asker: Consumer, places: list[Place]) -> int:
             return 0
         raise
     return sum(max(0, place.offset) for place in answer)
-
-
-def read_to(consumer: Consumer, count: int) -> Iterator[Message]:
-    """So many records of what is assigned."""
-    left = count
-    while left:
-        some = consumer.consume(min(CHUNK, left), LIMIT)
-        assert some, f"{left} of {count} records not read"
-        left -= len(some)
-        for message in some:
-            assert message.error() is None, message.error()
-            yield message
 
 
 def position(message: Message) -> Position:

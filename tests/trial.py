@@ -98,8 +98,12 @@ class Trial:
     def judge(self, ends: dict[int, int], feed: Feed, holds: Holds) -> None:
         """What must hold of every trial: all written records have their results, and no commit precedes them."""
         name, written, lost = self.group, sum(ends.values()), len(self.ledger.lost(ends))
-        holds(f"{name}: records sent, acknowledged, in the topic", f"{feed.sent}, {feed.acknowledged}, {written}", "all",
-              feed.sent == feed.acknowledged == written)
+        holds(
+            f"{name}: records sent, acknowledged, in the topic",
+            f"{feed.sent}, {feed.acknowledged}, {written}",
+            "all",
+            feed.sent == feed.acknowledged == written,
+        )
         holds(f"{name}: (record, model) lost", f"{lost} of {self.ledger.expected(ends)}", "0", lost == 0)
         unknown = len(self.ledger.unknown(ends))
         holds(f"{name}: results of what was never written", unknown, "0", unknown == 0)
@@ -111,9 +115,19 @@ class Trial:
         name, found = self.group, commits(self.site.brokers, self.group)
         atomic = self.fields.get("delivery") == "exactly_once"
         early, back = ahead(found, self.ledger, ends, atomic), went_back(found)
-        holds(f"{name}: commits before their outcomes", f"{early} of {len(found)}", "0 of > 0", not early and bool(found))
+        holds(
+            f"{name}: commits before their outcomes",
+            f"{early} of {len(found)}",
+            "0 of > 0",
+            not early and bool(found),
+        )
         holds(f"{name}: commits that went back", f"{back} of {len(found)}", "0", back == 0)
         left = sum(ends.values()) - sum(self.known.committed().values())
         holds(f"{name}: records not committed after the stop", left, "0", left == 0)
         told = dict(self.fleet.logged)
-        holds(f"{name}: commits refused; warnings logged", f"{self.fleet.refused_commits}; {told}", "reported", True)
+        holds(
+            f"{name}: commits refused; warnings logged",
+            f"{self.fleet.refused_commits}; {told}",
+            "reported",
+            True,
+        )
