@@ -2,7 +2,7 @@ use std::{
     cmp::Reverse,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, SystemTime},
 };
@@ -20,6 +20,9 @@ use tracing::warn;
 pub struct Cameras {
     by_id: DashMap<Arc<str>, Arc<Camera>>,
     uncounted: AtomicU64,
+    /// Whether the log has said that there is no room. It says so once: where keys are no cameras,
+    /// it is always so.
+    told: AtomicBool,
 }
 
 /// A camera and its counts.
@@ -111,8 +114,10 @@ impl Cameras {
         }
         let oldest = millis(now.checked_sub(IDLE).unwrap_or(SystemTime::UNIX_EPOCH));
         self.by_id.retain(|_, camera| last_frame(camera) > oldest);
-        let (kept, uncounted) = (self.count(), self.uncounted());
-        warn!(most = MOST, kept, uncounted, "no room for further cameras, idle ones forgotten");
+        if !self.told.swap(true, Relaxed) {
+            let (kept, uncounted) = (self.count(), self.uncounted());
+            warn!(most = MOST, kept, uncounted, "no room for further cameras, idle ones forgotten");
+        }
     }
 
     /// Threads that add at the same time may exceed [`MOST`] by one each.

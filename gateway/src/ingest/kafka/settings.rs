@@ -23,6 +23,9 @@ const FETCH_MIN_BYTES: &str = "16384";
 const FETCH_WAIT: Duration = Duration::from_millis(20);
 /// What librdkafka may fetch ahead, in all partitions together.
 const FETCHED_AHEAD_KIB: &str = "16384";
+/// Records of one partition that librdkafka may fetch ahead. Small ones take several times their
+/// size in its memory, which the bound on bytes does not count.
+const FETCHED_AHEAD: &str = "1000";
 /// The largest dead letter: a record that Kafka took by its defaults, with its headers.
 const MAX_DEAD_LETTER: u64 = 2 << 20;
 /// How long a transaction may be open: it is begun when all that belongs to it is there, so this is
@@ -44,6 +47,7 @@ pub(super) fn consumer(ingest: &Ingest, instance: Option<&str>) -> ClientConfig 
         .set("max.poll.interval.ms", milliseconds(poll_interval(ingest.session_timeout)))
         .set("topic.metadata.refresh.interval.ms", milliseconds(ingest.metadata_refresh))
         .set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB)
+        .set("queued.min.messages", FETCHED_AHEAD)
         .set("fetch.min.bytes", FETCH_MIN_BYTES)
         .set("fetch.wait.max.ms", milliseconds(FETCH_WAIT))
         .set("statistics.interval.ms", milliseconds(STATISTICS_INTERVAL));
