@@ -53,7 +53,7 @@ def test_each_result_and_dead_letter_is_seen_once(site: Site, start_gateway) -> 
 
 
 def test_kills_in_open_transactions_leave_nothing_twice(site: Site, start_gateway) -> None:
-    site.feed(6000)
+    site.feed(30_000)
     # One transaction begins almost as soon as the one before has ended, so that kills meet open ones.
     rules = site.policy(commit_interval="10ms")
     for _ in range(KILLS):

@@ -66,7 +66,9 @@ class Scenario:
             case "panic":
                 return Plan(f"{first}->2*return(panic)", 1, PATIENCE)
             case "hang":
-                return Plan(f"{first}->2*return(hang:100)->{self._calm()}*off->return(hang)", 2, 4)
+                # There are few commits, so nothing is to be left of them between the short hangs and the long.
+                between = "" if self.step == "commit" else f"->{self._calm()}*off"
+                return Plan(f"{first}->2*return(hang:100){between}->return(hang)", 2, 4)
         return Plan(f"{first}->return(kill)", 3, PATIENCE)
 
     def _calm(self) -> int:

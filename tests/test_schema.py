@@ -12,6 +12,7 @@ from places import ROOT
 from policies import ingest, policy, simulated
 from refusals import MISTYPED, WRITTEN_WRONG, Refusal
 from schema import SCHEMA, read_config, underlined, validator
+from waiting import wait_until
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 # What a schema cannot say, or says only of text; `framegate check` does.
@@ -61,8 +62,11 @@ def test_the_metrics_reference_lists_what_is_exposed(
     written = policy(models={"m": simulated("1ms")}, ingest=rules, sinks=sinks)
     nowhere = {"endpoint": "http://127.0.0.1:9", "credentials": "anonymous"}
     written["buckets"] = [{"name": "cams", "url": "s3://cams", **nowhere}]
+    broker.create("camera_1")
     running = start_gateway(written)
     running.predict(data=b"", models=["m"])
+    # Those of a topic are there once a partition of it is.
+    wait_until("the topic's metrics", lambda: "framegate_topic_lag_records" in running.get("/metrics")[1])
     status, exposed = running.get("/metrics")
     assert status == 200
     assert exposed_metrics(exposed) == documented_metrics()

@@ -133,7 +133,8 @@ impl Worker {
         mut committing: Box<dyn Commit>,
     ) -> io::Result<thread::JoinHandle<()>> {
         let run = move || {
-            committing.prepare();
+            // What panicked is prepared again with the first order.
+            let _ = catch_unwind(AssertUnwindSafe(|| committing.prepare()));
             while let Ok(mut order) = self.orders.recv() {
                 let result = committed(&mut *committing, &mut order);
                 // Nobody listens any more once the consumer has given up waiting.

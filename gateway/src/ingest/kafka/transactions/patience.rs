@@ -23,7 +23,29 @@ impl Patience {
 
     /// Lets some time pass, unless nobody waits any more. For threads outside of the runtime.
     pub(super) fn pause(&self, time: Duration) {
-        // Either end is as good: the caller looks again.
-        let _ = self.runtime.block_on(timeout(time, self.no_commits.cancelled()));
+        // The timer is made within the runtime. Either end is as good: the caller looks again.
+        let over = async { timeout(time, self.no_commits.cancelled()).await };
+        let _ = self.runtime.block_on(over);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_thread_of_its_own_can_pause_and_the_end_ends_every_pause() {
+        let no_commits = CancellationToken::new();
+        let patience = Patience::until(no_commits.clone());
+        let pausing = thread::spawn(move || {
+            patience.pause(Duration::from_millis(1));
+            no_commits.cancel();
+            patience.pause(Duration::from_secs(3600));
+            patience.is_over()
+        });
+        let joined = tokio::task::spawn_blocking(|| pausing.join()).await.expect("it runs");
+        assert!(joined.expect("no panic"));
     }
 }
