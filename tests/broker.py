@@ -1,4 +1,4 @@
-"""A Kafka broker that runs, or one hosted by the test (librdkafka's mock cluster), and what the test wrote to it."""
+"""A Kafka broker that runs, or librdkafka's mock cluster in the test, and what the test wrote to it."""
 
 import threading
 from collections import Counter
@@ -77,7 +77,8 @@ class Broker:
 
     def committed(self, group: str, topics: set[str]) -> dict[tuple[str, int], int]:
         """The offsets that the group has committed; none where it has not."""
-        consumer = self._consumer(group)
+        # One that is `read_committed` would wait for the end of transactions that a kill left open.
+        consumer = self._consumer(group, {"isolation.level": "read_uncommitted"})
         try:
             asked = [TopicPartition(topic, partition) for topic in topics for partition in PARTITIONS]
             answer = consumer.committed(asked, timeout=LIMIT)
@@ -112,8 +113,8 @@ class Broker:
         low, high = consumer.get_watermark_offsets(place, timeout=LIMIT)
         return high - low
 
-    def _consumer(self, group: str) -> Consumer:
-        settings = {"bootstrap.servers": self.address, "group.id": group, "log_level": 3}
+    def _consumer(self, group: str, more: dict[str, str] | None = None) -> Consumer:
+        settings = {"bootstrap.servers": self.address, "group.id": group, "log_level": 3, **(more or {})}
         return Consumer({**settings, "enable.auto.commit": False})
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:

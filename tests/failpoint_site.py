@@ -1,4 +1,4 @@
-"""A site for a run with failpoints: topics, records with real frames and a few bad ones, and what became of them."""
+"""A site for a run with failpoints: records with real frames and a few bad ones, and what became of them."""
 
 import itertools
 from collections import Counter

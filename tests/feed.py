@@ -8,8 +8,10 @@ from confluent_kafka import KafkaError, Message, Producer
 
 
 class Feed:
-    """Sends references at a steady pace, each to the next partition, whatever happens to the brokers: until it is told
-    to finish, and at least so many over so many seconds."""
+    """Sends references at a steady pace, each to the next partition, whatever happens to the brokers.
+
+    It goes on until it is told to finish, and for at least so many over so many seconds.
+    """
 
     def __init__(self, address: str, topic: str, count: int, seconds: float, partitions: int = 6) -> None:
         self.sent, self.acknowledged = 0, 0

@@ -24,7 +24,7 @@ class KafkaServer:
     def __init__(
         self, folder: Path, brokers: int = 1, advertise: list[int] | None = None, **properties: str
     ) -> None:
-        """`properties` are the brokers' settings, with `_` for each dot; `advertise` as in `scripts/kafka --help`."""
+        """`properties` are settings, with `_` for each dot; `advertise` is as in `scripts/kafka --help`."""
         self._folder = folder
         options = ["--brokers", str(brokers)]
         for name, value in properties.items():

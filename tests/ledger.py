@@ -1,4 +1,4 @@
-"""The books of a run: what was written to a topic, which results there are of it, and when each came into being."""
+"""The books of a run: what was written to a topic, and which results there are of it since when."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Ledger:
         return {key: count - 1 for key, count in self.seen.items() if count > 1}
 
     def done_at(self, partition: int, end: int) -> list[int | None]:
-        """For each offset up to `end`: when it and all below it had their results; none from where one is lost."""
+        """For each offset up to `end`: when all up to it had their results; none from where one is lost."""
         done: list[int | None] = []
         latest: int | None = 0
         for offset in range(end):
@@ -69,7 +69,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Window:
-    """What a gateway may have been at when it was killed: by partition, from the committed offset to the end."""
+    """What a gateway may have been at when it was killed: from the committed offsets to the ends."""
 
     bounds: dict[int, tuple[int, int]]
 

@@ -53,7 +53,7 @@ class Fields:
 
 
 def commits(address: str, group: str) -> list[Commit]:
-    """Every commit of the group in the order in which the broker took them. Those of aborted transactions are none."""
+    """Every commit of the group, but those of aborted transactions, in the order of the broker."""
     found = (commit_of(message, group) for message in read_whole(address, TOPIC))
     return [commit for commit in found if commit is not None]
 
@@ -102,7 +102,7 @@ def went_back(found: list[Commit]) -> int:
 def ahead(found: list[Commit], ledger: Ledger, ends: Mapping[int, int], atomic: bool = False) -> int:
     """Commits that the broker took before it had every result of the records below them.
 
-    Where both are `atomic`, of one transaction, their order in it says nothing: only whether the results are there.
+    Where both are `atomic`, of one transaction, their order says nothing: only whether the results are there.
     """
     done = {partition: ledger.done_at(partition, end) for partition, end in ends.items()}
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from broker import Broker
+from process import percentile
 
 
 class Players:
@@ -76,5 +77,4 @@ class Ages:
 
     def percentile(self, percent: float) -> float:
         """So many percent of the frames were at most this old."""
-        ordered = sorted(self.seconds)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+        return percentile(self.seconds, percent)

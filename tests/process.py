@@ -1,11 +1,11 @@
 """What a process uses: processor time and memory, as Linux counts them."""
 
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import Gateway
+from steady import Steady
 
 TICKS = os.sysconf("SC_CLK_TCK")
 KIB_PER_MIB = 1024
@@ -33,34 +33,17 @@ class Sample:
     values: dict[str, float]
 
 
-class Watch:
-    """Looks at a gateway's memory and metrics at a steady pace, in the background."""
+class Watch(Steady):
+    """Looks at a gateway's memory and metrics at a steady pace."""
 
     def __init__(self, gateway: Gateway, pause: float = 0.5) -> None:
+        super().__init__(self._look, pause)
         self.samples: list[Sample] = []
         self._gateway = gateway
-        self._pause = pause
-        self._failures: list[Exception] = []
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> "Watch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-        assert not self._failures, self._failures
 
     def _look(self) -> None:
-        while not self._stopped.wait(self._pause):
-            try:
-                resident = resident_mib(self._gateway.process.pid)
-                self.samples.append(Sample(resident, self._gateway.metrics()))
-            except Exception as error:
-                self._failures.append(error)
-                return
+        resident = resident_mib(self._gateway.process.pid)
+        self.samples.append(Sample(resident, self._gateway.metrics()))
 
 
 def percentile(values: list[float], percent: float) -> float:

@@ -1,4 +1,4 @@
-"""Lines of proof: what was measured, the bound, whether it holds; `--prove LIST` prints and judges a list of them."""
+"""Lines of proof: what was measured, the bound, whether it holds; `--prove LIST` judges a list of them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

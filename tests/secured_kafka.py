@@ -26,6 +26,7 @@ KEY_PASSWORD = "key-of-keys"
 AUDIENCE = "kafka"
 ITERATIONS = 4096
 JAAS = "org.apache.kafka.common.security"
+VALIDATOR = f"{JAAS}.oauthbearer.OAuthBearerValidatorCallbackHandler"
 ALLOWED_URLS = "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls"
 
 
@@ -151,7 +152,7 @@ def authenticated(tokens: TokenServer) -> dict[str, str]:
         "scram-sha-256.sasl.jaas.config": scram,
         "scram-sha-512.sasl.jaas.config": scram,
         "oauthbearer.sasl.jaas.config": f"{JAAS}.oauthbearer.OAuthBearerLoginModule required;",
-        "oauthbearer.sasl.server.callback.handler.class": f"{JAAS}.oauthbearer.OAuthBearerValidatorCallbackHandler",
+        "oauthbearer.sasl.server.callback.handler.class": VALIDATOR,
         "oauthbearer.sasl.oauthbearer.jwks.endpoint.url": tokens.keys,
         "oauthbearer.sasl.oauthbearer.expected.audience": AUDIENCE,
         "oauthbearer.sasl.oauthbearer.expected.issuer": ISSUER,

@@ -1,4 +1,4 @@
-"""Item 4: brokers that stop, die and come back, and a network that is slow, narrow or cut; work goes on by itself."""
+"""Item 4: brokers that stop, die and come back, and a bad network; work goes on by itself."""
 
 import contextlib
 import threading

@@ -1,4 +1,4 @@
-"""`framegate camera` as a site has it, on Apache Kafka: what it reports is what the broker and the bucket hold."""
+"""`framegate camera` as a site has it: what it reports is what Apache Kafka and the bucket hold."""
 
 import json
 import shutil

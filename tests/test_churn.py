@@ -1,4 +1,4 @@
-"""Item 3: gateways join and leave a group all the time; nothing is lost, and nobody commits what is not theirs."""
+"""Item 3: gateways join and leave a group all the time; nothing is lost, nobody commits what is another's."""
 
 import random
 import threading
@@ -18,8 +18,8 @@ from trial import Site, Trial
 pytestmark = pytest.mark.kafka(3)
 
 PARTITIONS = 6
-NAMES = ["static-1", "free-1", "static-2", "free-2", "free-3"]
-"""Those that may be in the group; the static ones have an instance id."""
+NAMES = ["static-1", "free-1", "free-2", "free-3", "free-4"]
+"""Those that may be in the group; the static one can go and come back without a rebalance."""
 FEWEST, MOST = 2, 4
 PAUSE = 2.0
 
@@ -46,8 +46,7 @@ def churn(kafka: KafkaServer, folder: Path, name: str, steps: int, count: int, h
         changes = generations(kafka.address, name)
         left = done["killed"] + done["stopped"]
         holds(f"{name}: joins, leaves", dict(done), f"{steps}", done["joined"] + left == steps and left > 0)
-        # A static member that comes back in time makes none, and changes that come together share one.
-        holds(f"{name}: generations of the group", changes, f">= {steps // 3}", changes >= steps // 3)
+        holds(f"{name}: generations of the group", changes, f">= {steps // 2}", changes >= steps // 2)
         trial.judge(ends, feed, holds)
         holds(f"{name}: repeated", sum(trial.ledger.repeats().values()), "reported", True)
 

@@ -1,4 +1,4 @@
-"""`delivery: exactly_once` on Apache Kafka: a read_committed reader sees each (record, model) once, come what may."""
+"""`delivery: exactly_once`: a read_committed reader sees each (record, model) once, come what may."""
 
 import itertools
 import json
@@ -59,7 +59,7 @@ def test_kills_in_open_transactions_leave_nothing_twice(site: Site, start_gatewa
     for _ in range(KILLS):
         before = site.committed()
         gateway = start_gateway(rules)
-        wait_until("work goes on", lambda before=before: site.committed() > before, timeout=60)
+        wait_until("work goes on", lambda before=before: site.committed() > before)
         gateway.kill()
     assert not site.is_committed(), "the kills were in the midst of the work"
     gateway = start_gateway(rules)
@@ -77,7 +77,7 @@ def test_a_stop_commits_what_is_done_and_nothing_else(site: Site, start_gateway)
     while stopped < 3:
         before = site.committed()
         gateway = start_gateway(site.policy())
-        wait_until("work goes on", lambda before=before: site.committed() > before, timeout=60)
+        wait_until("work goes on", lambda before=before: site.committed() > before)
         assert gateway.stop() == 0
         stopped += 1
         seen = site.seen()
@@ -93,7 +93,7 @@ def test_a_broker_that_goes_and_comes_back(kafka: KafkaServer, start_gateway) ->
     site.feed(3000)
     gateway = start_gateway(site.policy())
     for part in (1, 2):
-        wait_until("work goes on", lambda part=part: site.committed() > part * 100, timeout=60)
+        wait_until("work goes on", lambda part=part: site.committed() > part * 100)
         kafka.kill() if part == 1 else kafka.stop()
         kafka.start()
     wait_committed(site)

@@ -41,7 +41,7 @@ SOME = (
 INTERRUPTED = {"hang": Look.STANDS_STILL, "kill": Look.DIED}
 """What ends a run with this fault; errors and panics end none."""
 OWN_FAULTS = {"decode": {"FRAME_UNDECODABLE"}, "execute": {"BACKEND_FAILED", "REPLICA_CRASHED"}}
-"""What a good record may be dead-lettered for when this step fails: it looks like the frame's or model's own fault."""
+"""What a good record may be dead-lettered for when this step fails, as if by the frame's or model's fault."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Scenario:
             case "panic":
                 return Plan(f"{first}->2*return(panic)", 1, PATIENCE)
             case "hang":
-                # There are few commits, so nothing is to be left of them between the short hangs and the long.
+                # There are few commits: none is spared between the short hangs and the long.
                 between = "" if self.step == "commit" else f"->{self._calm()}*off"
                 return Plan(f"{first}->2*return(hang:100){between}->return(hang)", 2, 4)
         return Plan(f"{first}->return(kill)", 3, PATIENCE)

@@ -1,4 +1,4 @@
-"""Brokers that want TLS, a password or a token: every client of Framegate gets in, and says why where it cannot."""
+"""Brokers that want TLS, a password or a token: every client gets in, and says why where it cannot."""
 
 import subprocess
 from collections.abc import Iterator
@@ -182,7 +182,8 @@ def assert_told(
         f"the log says {code}", lambda: [line for line in troubles(started) if code in line["error"]]
     )
     assert reason in told["reason"], told
-    assert "correct" in told["advice"] and "`security" in told["advice"], told
+    assert "correct" in told["advice"], told
+    assert "`security" in told["advice"], told
     assert started.predict("frames:any", models=(MODEL,)).results, "calls are served"
     assert started.get("/readyz")[0] == 200
     assert not read_lines(results).records

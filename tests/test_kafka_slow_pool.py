@@ -144,7 +144,7 @@ def assert_stayed(kafka: KafkaServer, gateway: Gateway, same: bool, holds: Holds
 def assert_same_pace(
     before: Window, after: Window, results: list[Served], holds: Holds, *, judged: bool
 ) -> None:
-    """Calls and frames of the quick pool take as long as before; a few seconds are too short to judge that."""
+    """Calls and frames of the quick pool take as long as before; too few seconds do not tell."""
     rates = before.calls_per_second, after.calls_per_second
     ratio = rates[0] / rates[1]
     holds(

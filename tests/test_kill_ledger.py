@@ -73,7 +73,7 @@ def new_site(kafka: KafkaServer, folder: Path, topic: str, **fields: str) -> Sit
 
 
 def run(trials: list[Trial], kills: int, pause: float, count: int) -> Feed:
-    """Feeds the trials' topic over so many kills of each, one each `pause` seconds; who dies is started at once."""
+    """Feeds the trials' topic over so many kills of each, one each `pause` s; who dies is started at once."""
     site = trials[0].site
     each(trials, lambda trial: trial.fleet.start(*NAMES))
     for trial in trials:

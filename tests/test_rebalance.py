@@ -1,7 +1,7 @@
 """Gateways join and leave a group under load: nothing is lost, and no commit ever goes back."""
 
 import contextlib
-import threading
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from gateway import Gateway
 from kafka_server import KafkaServer
 from policies import policy, simulated
 from results import all_ids, read_lines
+from steady import Steady
 from waiting import wait_until
 
 GROUP = "rebalance"
@@ -19,58 +20,23 @@ TOPICS = {f"rebalance_{number}" for number in range(CAMERAS)}
 PER_SECOND = 300
 
 
-class Cameras:
-    """They send one after the other in the background, at a steady pace."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._play, daemon=True)
-
-    def __enter__(self) -> "Cameras":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-        self._broker.flush()
-
-    def _play(self) -> None:
-        topics = sorted(TOPICS)
-        number = 0
-        while not self._stopped.wait(1 / PER_SECOND):
-            self._broker.send(topics[number % CAMERAS], b"frames:any", partition=0)
-            number += 1
-
-
-class Commits:
+class Commits(Steady):
     """Reads what the group has committed, again and again."""
 
     def __init__(self, broker: Broker) -> None:
+        super().__init__(self._look, 0.1)
         self.looks = 0
         self.went_back: list[str] = []
         self._broker = broker
         self._seen: dict[tuple[str, int], int] = {}
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "Commits":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(0.1):
-            now = self._broker.committed(GROUP, TOPICS)
-            for place, before in self._seen.items():
-                if now.get(place, -1) < before:
-                    self.went_back.append(f"{place}: {before} to {now.get(place)}")
-            self._seen = now
-            self.looks += 1
+    def _look(self) -> None:
+        now = self._broker.committed(GROUP, TOPICS)
+        for place, before in self._seen.items():
+            if now.get(place, -1) < before:
+                self.went_back.append(f"{place}: {before} to {now.get(place)}")
+        self._seen = now
+        self.looks += 1
 
 
 def test_gateways_join_and_leave(shared_kafka: KafkaServer, start_gateway, tmp_path: Path) -> None:
@@ -84,7 +50,11 @@ def test_gateways_join_and_leave(shared_kafka: KafkaServer, start_gateway, tmp_p
         wait_until("it has its part", lambda: partitions(gateway) == CAMERAS // among, timeout=45)
         return gateway
 
-    with Cameras(broker), Commits(broker) as commits:
+    turns = itertools.cycle(sorted(TOPICS))
+    with (
+        Steady(lambda: broker.send(next(turns), b"frames:any", partition=0), 1 / PER_SECOND),
+        Commits(broker) as commits,
+    ):
         first = join(0, among=1)
         second = join(1, among=2)
         third = join(2, among=3)
@@ -94,13 +64,15 @@ def test_gateways_join_and_leave(shared_kafka: KafkaServer, start_gateway, tmp_p
         fourth = join(3, among=2)
         assert second.stop() == 0
         wait_until("one has all", lambda: partitions(fourth) == CAMERAS, timeout=45)
+    broker.flush()
     expected = all_ids(broker.acknowledged, [MODEL])
     with contextlib.suppress(TimeoutError):  # the line below says how many are missing
         wait_until("all results", lambda: expected <= set(delivered(files)), timeout=30)
     ids = delivered(files)
     assert not expected - set(ids), f"{len(expected - set(ids))} of {len(expected)} lost"
     assert not set(ids) - expected
-    assert not commits.went_back and commits.looks > 20, commits.went_back
+    assert not commits.went_back, commits.went_back
+    assert commits.looks > 20
     assert fourth.stop() == 0
     assert broker.committed(GROUP, TOPICS) == broker.ends()
 

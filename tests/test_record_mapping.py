@@ -1,4 +1,4 @@
-"""What producers send already is read as it is: paths, keys, other names, nested fields, headers, numbers for times."""
+"""What producers send already is read as it is: paths, keys, other names, nested fields, headers, times."""
 
 import json
 from dataclasses import dataclass, field

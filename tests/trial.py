@@ -74,7 +74,7 @@ class Trial:
         return policy(models=models, ingest=[rule], sinks=[sink])
 
     def kill_at_work(self, name: str) -> None:
-        """Kills the gateway while it has records in flight, and notes what may be repeated because of that."""
+        """Kills the gateway while it has records in flight, and notes what that may repeat."""
         owned = (self.known.members() or {}).get(name)
         taken = wait_until(f"{name} at work", lambda: self.fleet.in_flight(name), timeout=60)
         self.fleet.kill(name)
@@ -96,7 +96,7 @@ class Trial:
         return ends
 
     def judge(self, ends: dict[int, int], feed: Feed, holds: Holds) -> None:
-        """What must hold of every trial: all written records have their results, and no commit precedes them."""
+        """What must hold of every trial: all records have their results, and no commit precedes them."""
         name, written, lost = self.group, sum(ends.values()), len(self.ledger.lost(ends))
         holds(
             f"{name}: records sent, acknowledged, in the topic",

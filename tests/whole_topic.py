@@ -26,7 +26,7 @@ def reader(address: str, isolation: str = "read_committed", group: str = "reader
 
 
 def places(consumer: Consumer, topic: str) -> list[TopicPartition]:
-    """The beginnings of the topic's partitions, which a broker knows only some time after the topic was made."""
+    """The beginnings of the topic's partitions, which a broker knows only a while after it was made."""
     found = wait_until(topic, lambda: consumer.list_topics(topic, timeout=LIMIT).topics[topic].partitions)
     return [TopicPartition(topic, number, OFFSET_BEGINNING) for number in sorted(found)]
 
