@@ -1,9 +1,4 @@
-use std::{
-    io,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
-    thread::{self, JoinHandle},
-    time::Duration,
-};
+use std::time::Duration;
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -11,21 +6,14 @@ use rdkafka::{
     error::KafkaResult,
 };
 
+use super::errands::{Errands, Runner};
 use crate::ingest::tracker::Partition;
 
-/// Asks the broker about offsets on a thread of its own, one question after the other: an answer
-/// takes as long as the network, and the consumer's thread must not.
-pub(super) struct Finder {
-    questions: Option<SyncSender<Question>>,
-    answers: Receiver<Answer>,
-    under_way: bool,
-}
+/// Asks the broker about offsets, one question after the other.
+pub(super) type Finder = Errands<Question, Answer>;
 
-/// The part that asks, to be started once there is a consumer.
-pub(super) struct Asker {
-    questions: Receiver<Question>,
-    answers: SyncSender<Answer>,
-}
+/// The part that asks.
+pub(super) type Asker = Runner<Question, Answer>;
 
 /// What is asked about partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,61 +35,6 @@ pub(super) enum Answer {
 
 /// How long one request to the broker may take.
 const REQUEST_LIMIT: Duration = Duration::from_secs(1);
-
-impl Finder {
-    /// A finder and its asker.
-    pub(super) fn new() -> (Self, Asker) {
-        // One question and one answer at most, since there is one at a time.
-        let (questions, received) = sync_channel(1);
-        let (answers, answered) = sync_channel(1);
-        let finder = Self { questions: Some(questions), answers: answered, under_way: false };
-        (finder, Asker { questions: received, answers })
-    }
-
-    /// Whether a question can be asked.
-    pub(super) fn is_idle(&self) -> bool {
-        !self.under_way && self.questions.is_some()
-    }
-
-    /// Asks; to be called when idle.
-    pub(super) fn ask(&mut self, question: Question) {
-        if let Some(questions) = &self.questions {
-            self.under_way = questions.try_send(question).is_ok();
-        }
-    }
-
-    /// The answer, if it has come.
-    pub(super) fn answer(&mut self) -> Option<Answer> {
-        let answer = self.answers.try_recv().ok()?;
-        self.under_way = false;
-        Some(answer)
-    }
-
-    /// Asks no more, so that the asker ends after the question under way. True if none is.
-    pub(super) fn close(&mut self) -> bool {
-        self.questions = None;
-        !self.under_way
-    }
-}
-
-impl Asker {
-    /// Starts the thread that calls `find`, which may block. It ends after [`Finder::close`].
-    ///
-    /// # Errors
-    /// When the thread cannot be started.
-    pub(super) fn start(
-        self,
-        find: impl Fn(Question) -> Answer + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
-        let run = move || {
-            while let Ok(question) = self.questions.recv() {
-                // Nobody listens any more once the consumer has left.
-                let _ = self.answers.send(find(question));
-            }
-        };
-        thread::Builder::new().name("kafka-finder".to_owned()).spawn(run)
-    }
-}
 
 /// Answers by asking the broker. What cannot be found out is unknown, which is no error: records
 /// are then read and filtered one by one.
@@ -177,30 +110,4 @@ fn by_time<'a, C: ConsumerContext>(
             found.offset().to_raw().map(|offset| (partition, offset))
         })
         .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn there_is_one_question_at_a_time_and_each_is_answered() {
-        let (mut finder, asker) = Finder::new();
-        let (allow, allowed) = sync_channel(1);
-        let thread = asker
-            .start(move |question| {
-                allowed.recv().unwrap();
-                let Question::Ends(partitions) = question else { panic!("{question:?}") };
-                Answer::Ends(partitions.into_iter().map(|partition| (partition, 5)).collect())
-            })
-            .unwrap();
-        let partition = Partition { topic: "camera_1".into(), number: 0 };
-        assert!(finder.is_idle());
-        finder.ask(Question::Ends(vec![partition.clone()]));
-        assert!(!finder.is_idle() && finder.answer().is_none());
-        allow.send(()).unwrap();
-        assert_eq!(finder.answers.recv(), Ok(Answer::Ends(vec![(partition, 5)])));
-        assert!(!finder.close(), "its answer was not taken through it");
-        thread.join().unwrap();
-    }
 }

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    committer::{Commit, Committer, Offsets, Worker},
+    committer::{self, Commit, Committer, Offsets, Worker},
     consumer::{ConsumerThread, Stage},
     context::GroupContext,
     dead_letters::DeadLetters,
@@ -328,13 +328,13 @@ fn offsets_alone(
 }
 
 fn start_committer(worker: Worker, by: Box<dyn Commit>) -> anyhow::Result<JoinHandle<()>> {
-    worker.start(by).context("the committer's thread cannot be started")
+    committer::start(worker, by).context("the committer's thread cannot be started")
 }
 
 fn start_finder(asker: Asker, consumer: &SharedConsumer) -> anyhow::Result<JoinHandle<()>> {
     let consumer = Arc::clone(consumer);
-    let find = move |question| finder::find(&*consumer, question);
-    asker.start(find).context("the finder's thread cannot be started")
+    let find = move || move |question| finder::find(&*consumer, question);
+    asker.start("kafka-finder", find).context("the finder's thread cannot be started")
 }
 
 fn spawn(consumer: ConsumerThread) -> anyhow::Result<JoinHandle<()>> {

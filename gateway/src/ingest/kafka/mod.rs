@@ -5,6 +5,7 @@ mod committer;
 mod consumer;
 mod context;
 mod dead_letters;
+mod errands;
 mod finder;
 mod group;
 mod holds;

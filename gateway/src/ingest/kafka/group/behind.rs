@@ -46,7 +46,7 @@ impl Group {
             None => {}
         }
         if self.finder.is_idle() && !self.behind.is_empty() {
-            self.finder.ask(Question::Since(self.behind.drain().collect()));
+            self.finder.begin(Question::Since(self.behind.drain().collect()));
         }
         targets
     }
@@ -94,7 +94,7 @@ impl Group {
         self.ends.clear();
         let paused: Vec<Partition> = self.holds.paused().cloned().collect();
         if self.finder.is_idle() && !paused.is_empty() {
-            self.finder.ask(Question::Ends(paused));
+            self.finder.begin(Question::Ends(paused));
         }
         let is_paused = |partition: &Partition| self.holds.is_paused(partition);
         self.topics.measure(&ends, &self.tracker, is_paused, SystemTime::now());
