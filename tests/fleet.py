@@ -47,7 +47,10 @@ class Group:
         """Whether so many own all partitions, each some."""
         members = self.members() or {}
         owned = sum(map(len, members.values()))
-        return len(members) == count and all(members.values()) and owned == len(self.ends())
+        try:
+            return len(members) == count and all(members.values()) and owned == len(self.ends())
+        except KafkaException:  # a partition has no leader for the moment
+            return False
 
     def ends(self) -> dict[int, int]:
         """How many records each partition holds."""
@@ -142,6 +145,6 @@ def rss(gateway: Gateway) -> int:
     return next((int(line[1]) >> 10 for line in lines if line[0] == "VmHWM:"), 0)
 
 
-def wait_for_members(group: Group, count: int) -> None:
+def wait_for_members(group: Group, count: int, timeout: float = 60) -> None:
     """Until the group has so many, and each of them its share."""
-    wait_until(f"{count} members of {group.name}", lambda: group.has_members(count), timeout=60)
+    wait_until(f"{count} members of {group.name}", lambda: group.has_members(count), timeout=timeout)

@@ -1,7 +1,11 @@
 """Apache Kafka as `scripts/kafka` runs it: real brokers, which can be stopped, killed and started again."""
 
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from places import DEPS, ROOT
@@ -53,6 +57,19 @@ class KafkaServer:
     def kill(self, broker: int | None = None) -> None:
         """Kills them, or that one."""
         self._run("stop", "--kill", *number(broker))
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """All brokers stand still for this block, with every connection open."""
+        pids = [int(path.read_text()) for path in self._folder.glob("broker-*/pid")]
+        assert pids, "no broker runs"
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def generations(self, group: str) -> int:
         """How many generations the group has had, by the brokers' logs: each rebalance begins one."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 import toxiproxy
 from bad_network import bad_network
 from feed import Feed
-from fleet import wait_for_members
+from fleet import total, wait_for_members
 from kafka_server import KafkaServer
 from prove import Holds
 from topics import Topics
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.kafka(4)
 
 PARTITIONS = 6
 NAMES = ["static-1", "static-2"]
+STILL = 12.0
+"""A broker that stands still for so long, in seconds, lets every session end."""
 MORE = 50
 """So many further results show that the work goes on."""
 
@@ -46,6 +49,17 @@ class Faults:
         threading.Event().wait(seconds)
         self.ready.update(gateway.get("/readyz")[0] for gateway in self.trial.fleet.running.values())
 
+    def until_all_is_owned(self) -> float:
+        """The seconds until the group has all of its members again, and each of them its share."""
+        began = time.monotonic()
+        wait_for_members(self.trial.known, len(NAMES), timeout=120)
+        return time.monotonic() - began
+
+    def joined_anew(self) -> int:
+        """How often gateways have given a lost membership up and joined again."""
+        metrics = [gateway.metrics() for gateway in self.trial.fleet.running.values()]
+        return int(sum(total(each, "framegate_ingest_lost_memberships_total") for each in metrics))
+
     def goes_on(self, what: str) -> None:
         """Waits for further results, which come by themselves."""
         enough = self.trial.results.count() + MORE
@@ -53,10 +67,12 @@ class Faults:
 
 
 @contextlib.contextmanager
-def under_load(site: Site, name: str, rate: int, holds: Holds) -> Iterator[Faults]:
-    """A trial with two gateways; whatever is done to it in the block, nothing must be lost."""
+def under_load(
+    site: Site, name: str, rate: int, holds: Holds, **fields: object
+) -> Iterator[Faults]:
+    """A trial with two gateways; whatever is done to it in the block, nothing must be lost. `fields` are of their rule."""
     Topics(site.brokers).create(site.topic, partitions=PARTITIONS)
-    with Trial(site, name) as trial:
+    with Trial(site, name, fields) as trial:
         faults = Faults(trial)
         trial.fleet.start(*NAMES)
         wait_for_members(trial.known, len(NAMES))
@@ -85,6 +101,25 @@ def test_the_broker_is_stopped_and_started(
                 faults.broken(seconds=2)
                 kafka.start()
                 faults.goes_on("after the broker's restart")
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+@short_and_long
+def test_the_broker_stands_still(
+    kafka: KafkaServer, tmp_path: Path, length: int, delivery: str, holds: Holds
+) -> None:
+    """Requests to join are lost, members fenced, and once it goes on it tells clients that there is no broker."""
+    site, name = Site(kafka.address, "still", tmp_path), f"still-{length}-{delivery}"
+    with under_load(site, name, 100, holds, delivery=delivery) as faults:
+        waits = []
+        for _ in range(length):
+            with kafka.still():
+                faults.broken(seconds=STILL)
+            waits.append(faults.until_all_is_owned())
+            faults.goes_on("after the broker stood still")
+        told = " ".join(f"{wait:.0f}" for wait in waits)
+        holds(f"{name}: seconds until all is owned again", told, "each <= 30", length == 1 or max(waits) <= 30)
+        holds(f"{name}: lost memberships, joined anew", faults.joined_anew(), "reported", True)
 
 
 @short_and_long

@@ -35,7 +35,7 @@ enum Order {
     GoDown,
     ComeUp,
     #[cfg(test)]
-    Refuse(Vec<RDKafkaRespErr>),
+    Refuse(RDKafkaApiKey, Vec<RDKafkaRespErr>),
 }
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -97,10 +97,10 @@ impl EmbeddedBroker {
         self.order(Order::ComeUp)
     }
 
-    /// Answers the next writes with these errors, one each.
+    /// Answers the next requests of the kind with these errors, one each.
     #[cfg(test)]
-    pub(crate) fn refuse_writes(&self, errors: &[RDKafkaRespErr]) {
-        self.order(Order::Refuse(errors.to_vec())).expect("the broker runs");
+    pub(crate) fn refuse(&self, kind: RDKafkaApiKey, errors: &[RDKafkaRespErr]) {
+        self.order(Order::Refuse(kind, errors.to_vec())).expect("the broker runs");
     }
 
     fn order(&self, order: Order) -> anyhow::Result<()> {
@@ -143,8 +143,8 @@ fn carry_out(cluster: &Cluster, order: &Order) -> KafkaResult<()> {
         Order::GoDown => cluster.broker_down(ALL_BROKERS),
         Order::ComeUp => cluster.broker_up(ALL_BROKERS),
         #[cfg(test)]
-        Order::Refuse(errors) => {
-            cluster.request_errors(RDKafkaApiKey::Produce, errors);
+        Order::Refuse(kind, errors) => {
+            cluster.request_errors(*kind, errors);
             Ok(())
         }
     }

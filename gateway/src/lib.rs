@@ -8,6 +8,7 @@
 //! ```
 
 pub mod admission;
+mod backoff;
 pub mod board;
 pub mod camera;
 pub mod demo;

@@ -19,7 +19,7 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    kafka::{Logging, secure},
+    kafka::{STATISTICS_INTERVAL, Watch, milliseconds, secure},
     policy::Security,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Producer(Arc<ThreadedProducer<Deliveries>>);
 
 /// Takes the acknowledgements.
 struct Deliveries {
-    logging: Logging,
+    watch: Watch,
 }
 
 /// A record on its way. It holds nothing of the producer, whose thread drops it.
@@ -53,10 +53,11 @@ impl Producer {
         capacity: usize,
         limit: Duration,
     ) -> anyhow::Result<Self> {
-        let deliveries = Deliveries { logging: Logging::default() };
+        let deliveries = Deliveries { watch: Watch::default() };
         let config = config(brokers, security, capacity);
         let producer = ThreadedProducer::from_config_and_context(&config, deliveries)
             .with_context(|| format!("cannot send to the brokers {brokers}: check --brokers"))?;
+        producer.context().watch.tie(producer.client(), brokers);
         let producer = Self(Arc::new(producer));
         let probe = producer.clone();
         spawn_blocking(move || probe.0.client().fetch_metadata(None, limit)).await?.with_context(|| {
@@ -83,11 +84,15 @@ impl Producer {
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.logging.line(level, facility, line);
+        self.watch.line(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.logging.trouble(&error, reason);
+        self.watch.trouble(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.watch.stats_raw(statistics);
     }
 }
 
@@ -131,6 +136,7 @@ fn config(brokers: &str, security: &Security, capacity: usize) -> ClientConfig {
         .set("enable.idempotence", "true")
         // A frame's age counts from its capture: hardly wait for company.
         .set("linger.ms", "1")
+        .set("statistics.interval.ms", milliseconds(STATISTICS_INTERVAL))
         .set("queue.buffering.max.messages", capacity.to_string());
     secure(&mut config, security);
     config

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! What decides is pure: `record`, `overload`, `tracker`, `outcome`, `gate`, `backlog`, `lag`,
-//! `catch_up`. What is bounded, and by what: records in flight by `max_in_flight` (`in_flight`);
+//! `catch_up`, `membership`. What is bounded, and by what: records in flight by `max_in_flight` (`in_flight`);
 //! everything else holds one place for each entry of a record in flight. Under
 //! `delivery: exactly_once` the delivery writes nothing: results wait in the `hold_back`, and the
 //! committer writes them in one transaction with their offsets (`kafka/transactions`).
@@ -25,6 +25,7 @@ mod hold_back;
 mod in_flight;
 mod kafka;
 mod lag;
+mod membership;
 mod observe;
 mod outcome;
 mod overload;

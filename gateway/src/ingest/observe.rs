@@ -46,6 +46,8 @@ pub struct ConsumerMetrics {
     pub commits: Counter,
     /// Commits that failed, by partition.
     pub failed_commits: Counter,
+    /// Memberships of the group that were lost for good, so that it was joined anew.
+    pub lost_memberships: Counter,
     /// Assigned partitions.
     pub partitions: Gauge,
     /// Partitions that are paused.
@@ -170,6 +172,7 @@ impl ConsumerMetrics {
             in_flight: registry.gauge(names::INGEST_IN_FLIGHT, &by_group),
             commits: commits("acknowledged"),
             failed_commits: commits("failed"),
+            lost_memberships: registry.counter(names::INGEST_LOST_MEMBERSHIPS, &by_group),
             partitions: registry.gauge(names::INGEST_PARTITIONS, &by_group),
             paused_partitions: registry.gauge(names::INGEST_PAUSED_PARTITIONS, &by_group),
             held: registry.gauge(names::INGEST_HELD_RECORDS, &by_group),

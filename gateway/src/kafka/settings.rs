@@ -5,6 +5,9 @@ use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 use super::security::secure;
 use crate::policy::Security;
 
+/// How often a client reports on itself, which its `Watch` looks at.
+pub(crate) const STATISTICS_INTERVAL: Duration = Duration::from_secs(2);
+
 /// The settings of every client.
 pub(crate) fn common(brokers: &str, security: &Security) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -12,6 +15,7 @@ pub(crate) fn common(brokers: &str, security: &Security) -> ClientConfig {
         .set("bootstrap.servers", brokers)
         .set("client.id", "framegate")
         .set("socket.keepalive.enable", "true")
+        .set("statistics.interval.ms", milliseconds(STATISTICS_INTERVAL))
         // The default of 10 s would keep a client away for that long after a broker's restart.
         .set("reconnect.backoff.max.ms", "2000")
         .set_log_level(RDKafkaLogLevel::Warning);

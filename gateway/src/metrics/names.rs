@@ -36,6 +36,8 @@ metrics! {
     /// Commits of a partition's offset; result is what the broker answered, acknowledged or
     /// failed
     INGEST_COMMITS = Counter "framegate_ingest_commits_total" ["group", "result"];
+    /// Memberships of the group that this gateway has lost for good; each time it joins anew
+    INGEST_LOST_MEMBERSHIPS = Counter "framegate_ingest_lost_memberships_total" ["group"];
     /// Partitions assigned to this gateway
     INGEST_PARTITIONS = Gauge "framegate_ingest_partitions" ["group"];
     /// Partitions from which nothing is taken until there is room

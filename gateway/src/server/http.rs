@@ -32,12 +32,14 @@ impl Readiness {
             return (false, vec!["stopping".to_owned()]);
         }
         if self.ingests.iter().any(|ingest| !ingest.healthy()) {
-            let problem = "a Kafka consumer has failed for good; the log says why";
+            let problem = "a Kafka consumer has panicked; the log says where";
             return (false, vec![problem.to_owned()]);
         }
         let pools = self.admission.pools();
         let health: Vec<_> = pools.iter().map(|pool| (pool.name(), pool.health())).collect();
-        let problems = health.iter().filter_map(|(model, health)| problem(model, health)).collect();
+        let of_pools = health.iter().filter_map(|(model, health)| problem(model, health));
+        let of_ingests = self.ingests.iter().filter_map(|ingest| ingest.problem());
+        let problems = of_pools.chain(of_ingests).collect();
         let any_ready = health.is_empty() || health.iter().any(|(_, health)| health.ready);
         (any_ready, problems)
     }

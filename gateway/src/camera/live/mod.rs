@@ -1,7 +1,6 @@
 //! A camera that shows a stream: ffmpeg brings its frames, each becomes an object of its own, and
 //! what breaks is connected to anew.
 
-mod backoff;
 mod parts;
 mod stream;
 
@@ -15,11 +14,12 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use self::{backoff::Backoff, stream::Stream};
+use self::stream::Stream;
 use super::{
     clip_source::StreamUrl,
     player::{Camera, Shot},
 };
+use crate::backoff::{Backoff, chance};
 
 /// A stream that has lasted this long counts as whole again.
 const STEADY: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ impl Camera {
             if backoff.tries() == 0 {
                 warn!(%camera_id, stream = %url, reason, "a stream broke: connecting anew until it is back");
             }
-            sleep(backoff.next_wait(backoff::chance())).await;
+            sleep(backoff.next_wait(chance())).await;
         }
     }
 

@@ -1,21 +1,25 @@
 use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, MutexGuard},
     thread::{self, JoinHandle},
     time::{Duration, SystemTime},
 };
 
 use framegate_proto::{ErrorCode, ServeError};
-use rdkafka::{
-    consumer::{BaseConsumer, Consumer},
-    error::KafkaError,
-};
+use rdkafka::{consumer::Consumer, error::KafkaError};
 use tokio::{sync::watch, time::Instant};
-use tokio_util::sync::DropGuard;
 
 use super::{
-    context::GroupContext, group::Group, holds::Reading, message::Fetched, status::Status,
+    context::Client,
+    group::{Group, SharedGroup},
+    holds::Reading,
+    member::{Joining, Member},
+    message::Fetched,
+    status::Status,
 };
 use crate::{
+    backoff::{Backoff, chance},
     ingest::{
         admission::Admission,
         catch_up,
@@ -33,17 +37,13 @@ use crate::{
 
 /// The consumer, on a thread of its own: it takes records as long as there is room, queues their
 /// entries, and commits behind their ends. It polls at least every [`POLL_WAIT`], paused or not.
+/// When it has lost its membership for good, it gives the client up and joins with another.
 pub(super) struct ConsumerThread {
     // What it consumes, and how.
-    pub(super) consumer: Arc<BaseConsumer<GroupContext>>,
+    pub(super) group: SharedGroup,
+    pub(super) joining: Joining,
     pub(super) models: Arc<[Arc<str>]>,
     pub(super) rule: Ingest,
-    /// Shares the consumer with this thread, and ends before it.
-    pub(super) committer: JoinHandle<()>,
-    /// Ends what a committer that still waits for a broker would wait for.
-    pub(super) no_commits: DropGuard,
-    /// As the committer.
-    pub(super) finder: JoinHandle<()>,
     // Where it goes, and what bounds it.
     pub(super) admission: Admission,
     pub(super) in_flight: Arc<InFlight>,
@@ -71,6 +71,20 @@ pub(super) enum Stage {
     Left,
 }
 
+/// Why a membership ended that was not given back.
+#[derive(Debug)]
+enum Lost {
+    /// Kafka forbids the client to go on.
+    Refused(KafkaError),
+    /// The client waits for what will not come.
+    Astray,
+}
+
+/// A membership that lasted so long was not lost to what ended the one before.
+const PROVEN_AFTER: Duration = Duration::from_secs(60);
+/// Clients that are given up and not closed yet, at most, when another joins.
+const MAX_CLOSING: usize = 3;
+
 /// The longest wait for a record: ended entries and orders wait as long. Short against a commit
 /// interval, long enough to cost nothing when idle.
 const POLL_WAIT: Duration = Duration::from_millis(20);
@@ -78,38 +92,68 @@ const POLL_WAIT: Duration = Duration::from_millis(20);
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 impl ConsumerThread {
-    /// Runs until told to leave, or until Kafka forbids to go on.
-    pub(super) fn run(mut self) {
-        if let Err(error) = self.consume() {
-            tracing::error!(%error, "consumer failed for good; restart the gateway once the cause is gone");
-            self.status.fail();
+    /// Runs until told to leave.
+    pub(super) fn run(mut self, mut member: Member) {
+        let (mut backoff, mut closing) = (Backoff::default(), Vec::new());
+        loop {
+            let joined_at = Instant::now();
+            let consumed = catch_unwind(AssertUnwindSafe(|| self.consume(&member.client)));
+            let lost = match consumed {
+                Ok(Ok(())) => break member.leave(&self.group),
+                Ok(Err(lost)) => lost,
+                Err(_) => {
+                    tracing::error!("consumer panicked; restart the gateway");
+                    self.status.fail();
+                    member.give_up(&self.group);
+                    break;
+                }
+            };
+            if joined_at.elapsed() > PROVEN_AFTER {
+                backoff = Backoff::default();
+            }
+            self.note(&lost);
+            closing.extend(member.give_up(&self.group));
+            match self.join_again(&mut backoff, &mut closing) {
+                Some(next) => member = next,
+                None => break,
+            }
         }
-        self.leave();
+        self.reached.send_replace(Stage::Left);
     }
 
-    /// Commits, leaves the group and says so.
-    fn leave(self) {
-        let mut group = self.group();
-        group.stop_waiting();
-        let (answered, found) = group.close(&self.consumer);
-        drop(group);
-        // It may still be waiting for a broker, for a commit that nobody waits for any more.
-        drop(self.no_commits);
-        if answered {
-            // It has caught nothing to tell us, and has no commit left that could block it.
-            let _ = self.committer.join();
-        } else {
-            tracing::error!("last commit not answered; records will be read again");
-        }
-        if found {
-            let _ = self.finder.join();
-        }
-        let Self { consumer, reached, .. } = self;
-        drop(consumer);
-        reached.send_replace(Stage::Left);
+    fn note(&self, lost: &Lost) {
+        let group = &self.rule.group;
+        let advice = lost.advice();
+        tracing::warn!(group, %lost, advice, "membership lost, joining again");
+        self.metrics.lost_memberships.increment(1);
+        self.status.set_member(false);
     }
 
-    fn consume(&mut self) -> Result<(), KafkaError> {
+    /// Another member, after some time; none if told to leave.
+    fn join_again(
+        &mut self,
+        backoff: &mut Backoff,
+        closing: &mut Vec<JoinHandle<()>>,
+    ) -> Option<Member> {
+        loop {
+            let until = Instant::now() + backoff.next_wait(chance());
+            while closing.len() >= MAX_CLOSING || Instant::now() < until || self.stands() {
+                if self.wanted() == Stage::Left {
+                    return None;
+                }
+                self.stand_if(self.wanted());
+                self.group().note_ended();
+                closing.retain(|closing| !closing.is_finished());
+                thread::park_timeout(POLL_WAIT);
+            }
+            match self.joining.join(&self.group) {
+                Ok(member) => return Some(member),
+                Err(error) => tracing::warn!(%error, "cannot join, trying again"),
+            }
+        }
+    }
+
+    fn consume(&mut self, client: &Client) -> Result<(), Lost> {
         let mut next_commit = Instant::now() + self.rule.commit_interval;
         loop {
             let wanted = self.wanted();
@@ -117,17 +161,20 @@ impl ConsumerThread {
                 return Ok(());
             }
             self.stand_if(wanted);
-            if self.regulate(wanted) {
-                self.poll_and_take()?;
+            if self.regulate(client, wanted) {
+                self.poll_and_take(client)?;
             } else {
-                self.poll_and_hold(wanted)?;
+                self.poll_and_hold(client, wanted)?;
             }
             self.group().note_ended();
             self.group().note_answer();
-            self.catch_up();
+            self.catch_up(client);
             if Instant::now() >= next_commit || self.group().fills_a_transaction() {
-                self.group().begin_commit(&self.consumer);
+                self.group().begin_commit(client);
                 next_commit = Instant::now() + self.rule.commit_interval;
+            }
+            if self.group().is_astray() {
+                return Err(Lost::Astray);
             }
         }
     }
@@ -144,8 +191,12 @@ impl ConsumerThread {
         }
     }
 
+    fn stands(&self) -> bool {
+        *self.reached.borrow() == Stage::Standing
+    }
+
     fn stand_if(&self, wanted: Stage) {
-        if wanted == Stage::Standing && *self.reached.borrow() != Stage::Standing {
+        if wanted == Stage::Standing && !self.stands() {
             self.group().stop_waiting();
             self.reached.send_replace(Stage::Standing);
         }
@@ -153,7 +204,7 @@ impl ConsumerThread {
 
     /// Whether a record may be taken now. Called before each poll, so that one is only taken when
     /// there is room for it.
-    fn regulate(&mut self, wanted: Stage) -> bool {
+    fn regulate(&mut self, client: &Client, wanted: Stage) -> bool {
         let share = self.admission.ingest_fill(&self.models);
         let share = if self.overload.pauses_for_backlog() { share } else { 0.0 };
         let full = self.gate.decide(share, self.in_flight.fill());
@@ -164,7 +215,7 @@ impl ConsumerThread {
             Stage::Taking => Reading::Shut,
             Stage::Standing | Stage::Left => Reading::Over,
         };
-        self.group().pause_and_resume(&self.consumer, reading);
+        self.group().pause_and_resume(client, reading);
         self.metrics.in_flight.set(self.in_flight.records() as f64);
         open && !self.group().all_shut()
     }
@@ -187,8 +238,8 @@ impl ConsumerThread {
         false
     }
 
-    fn poll_and_take(&mut self) -> Result<(), KafkaError> {
-        if let Some(record) = self.poll(POLL_WAIT)? {
+    fn poll_and_take(&mut self, client: &Client) -> Result<(), Lost> {
+        if let Some(record) = poll(client, POLL_WAIT)? {
             if self.group().is_open(&record.source.partition) {
                 self.take(record);
             } else {
@@ -200,33 +251,19 @@ impl ConsumerThread {
 
     /// Waits for room. What librdkafka hands out meanwhile is held, a record with each poll; it
     /// polls no more often than every [`POLL_WAIT`], however often an entry ends and wakes it.
-    fn poll_and_hold(&mut self, wanted: Stage) -> Result<(), KafkaError> {
+    fn poll_and_hold(&mut self, client: &Client, wanted: Stage) -> Result<(), Lost> {
         let left = self.next_poll.saturating_duration_since(Instant::now());
         if !left.is_zero() {
             thread::park_timeout(left);
             return Ok(());
         }
         self.next_poll = Instant::now() + POLL_WAIT;
-        match self.poll(Duration::ZERO)? {
+        match poll(client, Duration::ZERO)? {
             Some(record) if wanted == Stage::Taking => self.group().hold(record),
             // Never counted in, so never committed: the partition's next owner reads it.
             _ => {}
         }
         Ok(())
-    }
-
-    fn poll(&self, wait: Duration) -> Result<Option<Fetched>, KafkaError> {
-        let logging = &self.consumer.context().logging;
-        match self.consumer.poll(wait) {
-            Some(Ok(message)) => {
-                logging.recovered();
-                return Ok(Some(Fetched::of(&message)));
-            }
-            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error),
-            Some(Err(error)) => logging.polled(&error),
-            None => {}
-        }
-        Ok(None)
     }
 
     fn take(&mut self, fetched: Fetched) {
@@ -284,13 +321,13 @@ impl ConsumerThread {
 
     /// Passes over what is too old in partitions of which it is known by now how much that is. One
     /// for which there is no room reads on, and drops record by record.
-    fn catch_up(&self) {
+    fn catch_up(&self, client: &Client) {
         let targets = self.group().note_found();
         for (partition, next) in targets {
             if !self.in_flight.has_room() {
                 return;
             }
-            let skipped = self.group().skip(&self.consumer, &partition, next, self.models.len());
+            let skipped = self.group().skip(client, &partition, next, self.models.len());
             if let Some(skipped) = skipped {
                 self.drop_skipped(partition, skipped);
             }
@@ -331,8 +368,46 @@ impl ConsumerThread {
     }
 
     fn group(&self) -> MutexGuard<'_, Group> {
-        self.consumer.context().group()
+        self.group.lock()
     }
+}
+
+impl Lost {
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => {
+                "if it goes on: no two gateways may have the same group_instance_id"
+            }
+            Self::Astray => "",
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::Astray => {
+                f.write_str("no answer from the group for longer than a rebalance takes")
+            }
+        }
+    }
+}
+
+fn poll(client: &Client, wait: Duration) -> Result<Option<Fetched>, Lost> {
+    let watch = &client.context().watch;
+    match client.poll(wait) {
+        Some(Ok(message)) => {
+            watch.recovered();
+            return Ok(Some(Fetched::of(&message)));
+        }
+        Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
+            return Err(Lost::Refused(error));
+        }
+        Some(Err(error)) => watch.polled(&error),
+        None => {}
+    }
+    Ok(None)
 }
 
 /// The entries of a record that no pool has seen.

@@ -1,5 +1,5 @@
 use std::{
-    sync::{Mutex, MutexGuard},
+    sync::atomic::{AtomicBool, Ordering},
     time::SystemTime,
 };
 
@@ -10,53 +10,67 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use super::{beginning, group::Group};
-use crate::kafka::Logging;
+use super::{beginning, group::SharedGroup};
+use crate::kafka::Watch;
 
-/// What librdkafka calls back: all from within the consumer's poll and its drop, so on the
-/// consumer's thread. The lock is there because a context is shared by its type; it is never held
-/// across a poll and never waited for.
+/// The client of a consumer.
+pub(super) type Client = BaseConsumer<GroupContext>;
+
+/// What librdkafka calls back: all from within the client's poll and its drop, so on the consumer's
+/// thread. One that is given up is closed elsewhere; by then, its calls change nothing.
 pub(super) struct GroupContext {
-    group: Mutex<Group>,
+    group: SharedGroup,
+    given_up: AtomicBool,
     /// Under `start: latest`, when the consumer was started.
     begins_since: Option<SystemTime>,
-    pub(super) logging: Logging,
+    pub(super) watch: Watch,
 }
 
 impl GroupContext {
     /// Under `start: latest`, `begins_since` is the time of the consumer's start.
-    pub(super) fn new(group: Group, begins_since: Option<SystemTime>) -> Self {
-        Self { group: Mutex::new(group), begins_since, logging: Logging::default() }
+    pub(super) fn new(group: SharedGroup, begins_since: Option<SystemTime>) -> Self {
+        let given_up = AtomicBool::new(false);
+        Self { group, given_up, begins_since, watch: Watch::default() }
     }
 
-    /// The group; not to be held across a poll.
-    pub(super) fn group(&self) -> MutexGuard<'_, Group> {
-        self.group.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// What the client calls back is not for the group any more.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
     }
 }
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.logging.line(level, facility, line);
+        self.watch.line(level, facility, line);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        self.group().measure(statistics);
+        self.watch.stats_raw(statistics);
+        if !self.is_given_up() {
+            self.group.lock().measure(statistics);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.logging.trouble(&error, reason);
+        self.watch.trouble(&error, reason);
     }
 }
 
 impl ConsumerContext for GroupContext {
     /// Before partitions leave, their offsets can still be committed; before they come, it can be
     /// said where they begin.
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn pre_rebalance(&self, consumer: &Client, rebalance: &Rebalance<'_>) {
+        if self.is_given_up() {
+            return;
+        }
         match (rebalance, self.begins_since) {
             (Rebalance::Revoke(partitions), _) => {
                 tracing::info!(partitions = partitions.count(), "partitions revoked");
-                self.group().revoke(consumer, partitions);
+                self.group.lock().revoke(consumer, partitions);
             }
             (Rebalance::Assign(partitions), Some(since)) if partitions.count() > 0 => {
                 beginning::begin_since(consumer, partitions, since);
@@ -65,11 +79,14 @@ impl ConsumerContext for GroupContext {
         }
     }
 
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn post_rebalance(&self, consumer: &Client, rebalance: &Rebalance<'_>) {
+        if self.is_given_up() {
+            return;
+        }
         match rebalance {
             Rebalance::Assign(partitions) => {
                 tracing::info!(partitions = partitions.count(), "partitions assigned");
-                self.group().assigned(consumer, partitions);
+                self.group.lock().assigned(consumer, partitions);
             }
             Rebalance::Revoke(_) => {}
             Rebalance::Error(error) => tracing::error!(%error, "rebalance failed"),

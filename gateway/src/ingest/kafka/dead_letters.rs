@@ -7,11 +7,11 @@ use futures_util::FutureExt;
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
+    producer::{FutureProducer, FutureRecord, Producer as _},
 };
 
 use super::settings;
-use crate::{ingest::entry::Entry, kafka::Logging, policy::Security};
+use crate::{ingest::entry::Entry, kafka::Watch, policy::Security};
 
 /// Writes entries that cannot be served to the dead-letter topic: the record as it was, with
 /// headers that say where it came from, for which model it failed and why.
@@ -19,7 +19,7 @@ use crate::{ingest::entry::Entry, kafka::Logging, policy::Security};
 /// Headers: `framegate-topic`, `-partition`, `-offset`, `-model`, `-reason`, `-message` and
 /// `-tries`, and the record's own (its `traceparent` among them).
 pub struct DeadLetters {
-    producer: FutureProducer<Logging>,
+    producer: FutureProducer<Watch>,
     topic: String,
 }
 
@@ -36,11 +36,12 @@ impl DeadLetters {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub fn new(brokers: &str, security: &Security, topic: &str) -> anyhow::Result<Self> {
-        let producer = settings::producer(brokers, security)
-            .create_with_context(Logging::default())
-            .with_context(|| {
-                format!("the producer for dead-letter topic {topic} cannot be created")
-            })?;
+        let watch = Watch::default();
+        let producer: FutureProducer<Watch> =
+            settings::producer(brokers, security).create_with_context(watch.clone()).with_context(
+                || format!("the producer for dead-letter topic {topic} cannot be created"),
+            )?;
+        watch.tie(producer.client(), brokers);
         Ok(Self { producer, topic: topic.to_owned() })
     }
 

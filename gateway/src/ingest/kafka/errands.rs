@@ -29,6 +29,12 @@ impl<Q, A> Errands<Q, A> {
         (errands, Runner { orders: received, answers })
     }
 
+    /// Nothing can begin.
+    pub(super) fn closed() -> Self {
+        let (_, answers) = sync_channel(0);
+        Self { orders: None, answers, under_way: false }
+    }
+
     /// Whether an errand can begin.
     pub(super) fn is_idle(&self) -> bool {
         !self.under_way && self.orders.is_some()

@@ -6,14 +6,11 @@ use rdkafka::{
     error::KafkaResult,
 };
 
-use super::errands::{Errands, Runner};
+use super::errands::Errands;
 use crate::ingest::tracker::Partition;
 
 /// Asks the broker about offsets, one question after the other.
 pub(super) type Finder = Errands<Question, Answer>;
-
-/// The part that asks.
-pub(super) type Asker = Runner<Question, Answer>;
 
 /// What is asked about partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@ mod commits;
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -11,15 +11,13 @@ use std::{
 #[cfg(feature = "failpoints")]
 use framegate_replica::failpoint;
 use rdkafka::{
-    Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    topic_partition_list::TopicPartitionListElem,
+    Offset, TopicPartitionList, consumer::Consumer, topic_partition_list::TopicPartitionListElem,
 };
 use tokio::sync::mpsc;
 
 use super::{
     committer::Committer,
-    context::GroupContext,
+    context::Client,
     finder::Finder,
     holds::{Holds, Reading},
     message::Fetched,
@@ -30,6 +28,7 @@ use crate::{
         entry::{Source, TakenRecord},
         gate,
         hold_back::HoldBack,
+        membership::Membership,
         observe::ConsumerMetrics,
         topics::{TopicPlace, Topics},
         tracker::{Epoch, Partition, Tracker},
@@ -37,9 +36,18 @@ use crate::{
     policy::Ingest,
 };
 
+/// The group as its consumer's thread and its client share it. The lock is there because a client's
+/// context is shared by its type: it is never held across a poll and never waited for.
+#[derive(Clone)]
+pub(super) struct SharedGroup(Arc<Mutex<Group>>);
+
 /// This consumer's part in its group: its partitions, how far each is done, and what of that is
-/// committed. Used by the consumer's thread alone, which librdkafka calls back on.
+/// committed. Used by the consumer's thread alone, which librdkafka calls back on. It outlives a
+/// client that is given up.
 pub(super) struct Group {
+    membership: Membership,
+    /// Whether the client will not become a member by itself.
+    astray: bool,
     tracker: Tracker,
     /// Records of which one more entry has ended.
     ended: mpsc::Receiver<Arc<TakenRecord>>,
@@ -69,23 +77,24 @@ pub(super) struct Group {
 const MAX_REVOKE_GRACE: Duration = Duration::from_secs(2);
 
 impl Group {
+    /// No member yet.
     pub(super) fn new(
         ended: mpsc::Receiver<Arc<TakenRecord>>,
-        committer: Committer,
         hold_back: Option<Arc<HoldBack>>,
-        finder: Finder,
         ingest: &Ingest,
         (status, metrics): (Arc<Status>, Arc<ConsumerMetrics>),
     ) -> Self {
         Self {
+            membership: Membership::new(ingest.session_timeout),
+            astray: false,
             tracker: Tracker::default(),
             ended,
             holds: Holds::default(),
             max_in_flight: ingest.max_in_flight,
-            finder,
+            finder: Finder::closed(),
             behind: HashMap::new(),
             ends: HashMap::new(),
-            committer,
+            committer: Committer::closed(),
             hold_back,
             commits_fail: false,
             grace: MAX_REVOKE_GRACE.min(ingest.session_timeout / 3),
@@ -93,6 +102,27 @@ impl Group {
             topics: Topics::new(metrics.topics.clone()),
             metrics,
         }
+    }
+
+    /// A client is about to join that these commit and ask through.
+    pub(super) fn joins(&mut self, committer: Committer, finder: Finder) {
+        (self.committer, self.finder) = (committer, finder);
+    }
+
+    /// The client is given up, and all partitions with it: of what is not committed nothing is, and
+    /// it is read again. Whatever is under way through the client is the last.
+    pub(super) fn gives_up(&mut self) {
+        let partitions: Vec<Partition> = self.tracker.partitions().cloned().collect();
+        self.forget(&partitions);
+        (self.committer, self.finder) = (Committer::closed(), Finder::closed());
+        self.ends.clear();
+        self.membership.begins_anew();
+        self.astray = false;
+    }
+
+    /// Whether the client will not become a member by itself.
+    pub(super) fn is_astray(&self) -> bool {
+        self.astray
     }
 
     /// Nothing will end any more that has not: partitions are given back at once.
@@ -169,11 +199,7 @@ impl Group {
     }
 
     /// Pauses and resumes the partitions for which that has changed.
-    pub(super) fn pause_and_resume(
-        &mut self,
-        consumer: &BaseConsumer<GroupContext>,
-        reading: Reading,
-    ) {
+    pub(super) fn pause_and_resume(&mut self, consumer: &Client, reading: Reading) {
         let changes = self.holds.changes(reading);
         for (pause, partitions) in changes.iter().filter(|(_, of)| !of.is_empty()) {
             let list = list(partitions.iter().cloned());
@@ -194,11 +220,7 @@ impl Group {
 
     /// Partitions came to this consumer. An offset says where one begins of which the group has
     /// committed nothing.
-    pub(super) fn assigned(
-        &mut self,
-        consumer: &BaseConsumer<GroupContext>,
-        partitions: &TopicPartitionList,
-    ) {
+    pub(super) fn assigned(&mut self, consumer: &Client, partitions: &TopicPartitionList) {
         // librdkafka keeps a partition paused that was lost while it was.
         if let Err(error) = consumer.resume(partitions) {
             tracing::warn!(%error, "new partitions not resumed");
@@ -218,18 +240,19 @@ impl Group {
 
     /// Partitions are taken away: what is in flight of them gets a short time to end, is committed,
     /// and then no longer counts.
-    pub(super) fn revoke(
-        &mut self,
-        consumer: &BaseConsumer<GroupContext>,
-        partitions: &TopicPartitionList,
-    ) {
+    pub(super) fn revoke(&mut self, consumer: &Client, partitions: &TopicPartitionList) {
         let partitions: Vec<Partition> = names(partitions).collect();
         // Lost partitions may be another's already: a commit would be refused, or set it back.
         if !consumer.assignment_lost() {
             self.settle(&partitions);
             self.commit_now(consumer);
         }
-        for partition in &partitions {
+        self.forget(&partitions);
+    }
+
+    /// They are no longer ours.
+    fn forget(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
             self.tracker.revoke(partition);
             self.topics.revoked(partition);
             if let Some(hold_back) = &self.hold_back {
@@ -260,6 +283,18 @@ impl Group {
         let assigned = self.tracker.partitions().len();
         self.status.set_assigned(assigned);
         self.metrics.partitions.set(assigned as f64);
+    }
+}
+
+impl SharedGroup {
+    /// To be shared with each client.
+    pub(super) fn new(group: Group) -> Self {
+        Self(Arc::new(Mutex::new(group)))
+    }
+
+    /// The group; not to be held across a poll.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Group> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

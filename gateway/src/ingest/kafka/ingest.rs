@@ -2,16 +2,11 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use anyhow::Context;
 use futures_util::FutureExt;
-use rdkafka::{
-    Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer},
-    error::KafkaResult,
-};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -21,15 +16,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    committer::{self, Commit, Committer, Offsets, Worker},
     consumer::{ConsumerThread, Stage},
-    context::GroupContext,
     dead_letters::DeadLetters,
-    finder::{self, Asker, Finder},
-    group::Group,
-    settings,
+    group::{Group, SharedGroup},
+    member::{Joining, Member},
     status::Status,
-    transactions::{Patience, Transactor},
 };
 use crate::{
     ingest::{
@@ -69,8 +60,6 @@ pub struct KafkaIngest {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-type SharedConsumer = Arc<BaseConsumer<GroupContext>>;
-
 /// The consumer answers within one poll, or after one revocation and its commit.
 const STOP_TAKING_LIMIT: Duration = Duration::from_secs(10);
 
@@ -99,21 +88,15 @@ impl KafkaIngest {
         let status = Arc::new(Status::new(ingest.max_frame_age));
         let in_flight = InFlight::new(ingest.max_in_flight);
         let metrics = Arc::new(ConsumerMetrics::new(registry, &ingest.group));
-        let ((committer, worker), (finder, asker)) = (Committer::new(), Finder::new());
         let hold_back = hold_back(ingest, &in_flight);
         let seen = (Arc::clone(&status), Arc::clone(&metrics));
-        let group = Group::new(ended, committer, hold_back.clone(), finder, ingest, seen);
-        let instance = ingest.instance()?;
-        let consumer = connect(ingest, instance.as_deref(), group)?;
+        let group = SharedGroup::new(Group::new(ended, hold_back.clone(), ingest, seen));
         let observation = Arc::new(Observation::new(registry, &ingest.group, &models, observer));
-        let no_commits = CancellationToken::new();
-        let by = (ingest, instance.as_deref(), Patience::until(no_commits.clone()));
-        let committing = committing(by, &consumer, &sinks, &observation);
-        let thread = spawn(ConsumerThread {
-            committer: start_committer(worker, committing)?,
-            no_commits: no_commits.drop_guard(),
-            finder: start_finder(asker, &consumer)?,
-            consumer,
+        let joining = Joining::new(ingest, &sinks, &observation)?;
+        let member = joining.join(&group)?;
+        let consumer = ConsumerThread {
+            group,
+            joining,
             models: Arc::clone(&models),
             rule: ingest.clone(),
             admission: admission.clone(),
@@ -126,7 +109,8 @@ impl KafkaIngest {
             reached,
             status: Arc::clone(&status),
             metrics,
-        })?;
+        };
+        let thread = spawn(consumer, member)?;
         let ends = Ends { told, consumer: thread.thread().clone(), observation };
         let delivery = delivery(ingest, admission, answers, sinks, hold_back.clone(), ends)?;
         Ok(Self {
@@ -156,10 +140,15 @@ impl KafkaIngest {
         self.status.demand() * self.demanding_part
     }
 
-    /// Whether it consumes, or will as soon as a broker answers. Once false, it stays so: only a
-    /// restart of the gateway helps.
+    /// False once a part of it has panicked: then only a restart of the gateway helps.
     pub fn healthy(&self) -> bool {
         self.status.healthy()
+    }
+
+    /// What keeps it from consuming for the moment.
+    pub fn problem(&self) -> Option<String> {
+        let problem = "its consumer has lost its membership and joins again; the log says why";
+        (!self.status.is_member()).then(|| format!("group `{}`: {problem}", self.group))
     }
 
     /// How many partitions it reads now.
@@ -265,25 +254,6 @@ async fn watched(delivery: Delivery, status: Arc<Status>) {
     }
 }
 
-/// How the rule's offsets are committed: alone, or in transactions.
-fn committing(
-    (ingest, instance, patience): (&policy::Ingest, Option<&str>, Patience),
-    consumer: &SharedConsumer,
-    sinks: &Sinks,
-    observation: &Arc<Observation>,
-) -> Box<dyn Commit> {
-    match ingest.delivery {
-        policy::Delivery::AtLeastOnce => Box::new(offsets_alone(consumer)),
-        policy::Delivery::ExactlyOnce => Box::new(Transactor::new(
-            settings::transactional(ingest, instance, sinks.kafka()),
-            (sinks.kafka().to_vec(), ingest.dead_letter.clone()),
-            Arc::clone(consumer),
-            Arc::clone(observation),
-            patience,
-        )),
-    }
-}
-
 fn hold_back(ingest: &policy::Ingest, in_flight: &Arc<InFlight>) -> Option<Arc<HoldBack>> {
     let hold_back = || HoldBack::new(Arc::clone(in_flight), ingest.dead_letter.is_some());
     (ingest.delivery == policy::Delivery::ExactlyOnce).then(|| Arc::new(hold_back()))
@@ -295,54 +265,12 @@ fn dead_letters(ingest: &policy::Ingest, held: bool) -> anyhow::Result<Option<Ar
     Ok(Some(Arc::new(DeadLetters::new(&ingest.brokers, &ingest.security, topic)?)))
 }
 
-fn connect(
-    ingest: &policy::Ingest,
-    instance: Option<&str>,
-    group: Group,
-) -> anyhow::Result<SharedConsumer> {
-    let begins_since = (ingest.start == policy::Start::Latest).then(SystemTime::now);
-    let context = GroupContext::new(group, begins_since);
-    let consumer: BaseConsumer<GroupContext> = settings::consumer(ingest, instance)
-        .create_with_context(context)
-        .with_context(|| format!("the consumer of group {} cannot be created", ingest.group))?;
-    let topics: Vec<&str> = ingest.topics.iter().map(String::as_str).collect();
-    consumer
-        .subscribe(&topics)
-        .with_context(|| format!("topics {topics:?} cannot be subscribed to"))?;
-    Ok(Arc::new(consumer))
-}
-
-/// Commits offsets behind the ends of their records.
-fn offsets_alone(
-    consumer: &SharedConsumer,
-) -> impl FnMut(&Offsets) -> KafkaResult<()> + Send + 'static {
-    let consumer = Arc::clone(consumer);
-    move |offsets: &Offsets| {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (partition, offset) in offsets {
-            let offset = Offset::Offset(*offset);
-            list.add_partition_offset(&partition.topic, partition.number, offset)?;
-        }
-        consumer.commit(&list, CommitMode::Sync)
-    }
-}
-
-fn start_committer(worker: Worker, by: Box<dyn Commit>) -> anyhow::Result<JoinHandle<()>> {
-    committer::start(worker, by).context("the committer's thread cannot be started")
-}
-
-fn start_finder(asker: Asker, consumer: &SharedConsumer) -> anyhow::Result<JoinHandle<()>> {
-    let consumer = Arc::clone(consumer);
-    let find = move || move |question| finder::find(&*consumer, question);
-    asker.start("kafka-finder", find).context("the finder's thread cannot be started")
-}
-
-fn spawn(consumer: ConsumerThread) -> anyhow::Result<JoinHandle<()>> {
+fn spawn(consumer: ConsumerThread, member: Member) -> anyhow::Result<JoinHandle<()>> {
     let runtime = Handle::current();
     let status = Arc::clone(&consumer.status);
     let run = move || {
         let _entered = runtime.enter();
-        if catch_unwind(AssertUnwindSafe(|| consumer.run())).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| consumer.run(member))).is_err() {
             tracing::error!("consumer panicked; restart the gateway");
             status.fail();
         }

@@ -10,6 +10,7 @@ mod finder;
 mod group;
 mod holds;
 mod ingest;
+mod member;
 mod message;
 mod settings;
 mod statistics;

@@ -8,7 +8,7 @@ use crate::{
     sink::producer_settings,
 };
 
-/// How often librdkafka reports the ends of the partitions.
+/// How often the consumer reports on itself, and so on the ends of its partitions.
 pub(super) const STATISTICS_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a dead letter may be under way before its failure is logged and it is sent anew.
 const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -109,7 +109,10 @@ fn heartbeat(session: Duration) -> Duration {
     (session / 3).min(MAX_HEARTBEAT)
 }
 
-/// Our thread never stays away from its poll for long; librdkafka wants at least the session.
+/// Our thread stays away from its poll for about 15 s at most: a revocation waits for what is in
+/// flight and for a commit, an assignment for the group's offsets. librdkafka wants at least the
+/// session. It is also what a rebalance waits for a member that does not answer, and a member for
+/// an answer that a coordinator has dropped; so not the default of 5 minutes.
 fn poll_interval(session: Duration) -> Duration {
-    session.max(Duration::from_secs(300))
+    session.max(Duration::from_secs(45))
 }

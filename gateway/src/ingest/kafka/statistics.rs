@@ -2,17 +2,30 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::Deserialize;
 
-use crate::ingest::{
-    backlog::PartitionEnd,
-    tracker::{Partition, Tracker},
+use crate::{
+    ingest::{
+        backlog::PartitionEnd,
+        membership::Sight,
+        tracker::{Partition, Tracker},
+    },
+    kafka::Brokers,
 };
 
 /// What we read of librdkafka's statistics (its STATISTICS.md). Its own `consumer_lag` counts from
 /// the committed offset, so it holds what is in flight; ours counts from what was taken.
-#[derive(Deserialize)]
-struct Statistics {
-    #[serde(default)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Statistics {
+    brokers: Brokers,
     topics: HashMap<Arc<str>, TopicStatistics>,
+    cgrp: GroupStatistics,
+}
+
+#[derive(Default, Deserialize)]
+struct GroupStatistics {
+    /// Whether there is a coordinator.
+    state: String,
+    join_state: String,
 }
 
 #[derive(Deserialize)]
@@ -31,27 +44,43 @@ struct PartitionStatistics {
     next_offset: i64,
 }
 
-/// The ends of the assigned partitions, as far as they are known.
-pub(super) fn partition_ends(json: &[u8], tracker: &Tracker) -> Vec<PartitionEnd> {
-    let statistics: Statistics = match serde_json::from_slice(json) {
-        Ok(statistics) => statistics,
-        Err(error) => {
+impl Statistics {
+    /// Nothing, if they cannot be read.
+    pub(super) fn read(json: &[u8]) -> Self {
+        serde_json::from_slice(json).unwrap_or_else(|error| {
             tracing::debug!(%error, "librdkafka's statistics cannot be read");
-            return Vec::new();
-        }
-    };
-    let end = |partition: &Partition| {
-        let topic = statistics.topics.get(&partition.topic)?;
-        let seen = topic.partitions.values().find(|seen| seen.partition == partition.number)?;
-        let begin = || Some(seen.next_offset).filter(|offset| *offset >= 0);
-        let position = tracker.position(partition).or_else(begin)?;
-        (seen.hi_offset >= 0).then(|| PartitionEnd {
-            partition: partition.clone(),
-            end: seen.hi_offset,
-            position,
+            Self::default()
         })
-    };
-    tracker.partitions().filter_map(end).collect()
+    }
+
+    /// The ends of the assigned partitions, as far as they are known.
+    pub(super) fn partition_ends(&self, tracker: &Tracker) -> Vec<PartitionEnd> {
+        let end = |partition: &Partition| {
+            let topic = self.topics.get(&partition.topic)?;
+            let seen = topic.partitions.values().find(|seen| seen.partition == partition.number)?;
+            let begin = || Some(seen.next_offset).filter(|offset| *offset >= 0);
+            let position = tracker.position(partition).or_else(begin)?;
+            (seen.hi_offset >= 0).then(|| PartitionEnd {
+                partition: partition.clone(),
+                end: seen.hi_offset,
+                position,
+            })
+        };
+        tracker.partitions().filter_map(end).collect()
+    }
+
+    /// How the consumer stands in its group.
+    pub(super) fn sight(&self, tracker: &Tracker) -> Sight {
+        Sight {
+            steady: self.cgrp.join_state == "steady",
+            // Without topics that match it goes back and forth between these two.
+            under_way: self.brokers.coordinator_owes()
+                || self.cgrp.state != "up"
+                || !["init", "wait-metadata"].contains(&&*self.cgrp.join_state),
+            can_join: self.brokers.answer() || self.brokers.are_forgotten(),
+            partitions: tracker.partitions().len(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -70,10 +99,33 @@ mod tests {
         let partition = |number| Partition { topic: "camera_1".into(), number };
         (0..3).for_each(|number| tracker.assign(partition(number)));
         tracker.take(&partition(1), 29, 1).unwrap();
-        let mut ends = partition_ends(json, &tracker);
+        let mut ends = Statistics::read(json).partition_ends(&tracker);
         ends.sort_by_key(|end| end.partition.number);
         let found: Vec<_> = ends.iter().map(|e| (e.partition.number, e.end, e.position)).collect();
         assert_eq!(found, [(0, 50, 40), (1, 50, 30)]);
-        assert!(partition_ends(b"no json", &tracker).is_empty());
+        assert!(Statistics::read(b"no json").partition_ends(&tracker).is_empty());
+    }
+
+    #[test]
+    fn a_consumer_waits_for_its_group_when_a_coordinator_owes_it_an_answer() {
+        let sight = |state, join_state, owed| {
+            let json = format!(
+                r#"{{"brokers": {{"GroupCoordinator": {{"source": "logical", "state": "UP",
+                    "stateage": 1, "waitresp_cnt": {owed}, "rxidle": 1}}}},
+                    "cgrp": {{"state": "{state}", "join_state": "{join_state}"}}}}"#
+            );
+            let sight = Statistics::read(json.as_bytes()).sight(&Tracker::default());
+            (sight.steady, sight.under_way)
+        };
+        for (state, join_state, owed, expected) in [
+            ("up", "steady", 0, (true, true)),
+            ("up", "wait-join", 1, (false, true)),
+            ("up", "init", 1, (false, true)),
+            ("up", "init", 0, (false, false)),
+            ("up", "wait-metadata", 0, (false, false)),
+            ("wait-coord", "init", 0, (false, true)),
+        ] {
+            assert_eq!(sight(state, join_state, owed), expected, "{state} {join_state} {owed}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::ingest::backlog::{Backlog, PartitionEnd};
 #[derive(Debug)]
 pub(super) struct Status {
     healthy: AtomicBool,
+    member: AtomicBool,
     assigned: AtomicUsize,
     backlog: Mutex<Backlog>,
 }
@@ -20,6 +21,7 @@ impl Status {
     pub(super) fn new(max_frame_age: Option<Duration>) -> Self {
         Self {
             healthy: AtomicBool::new(true),
+            member: AtomicBool::new(true),
             assigned: AtomicUsize::new(0),
             backlog: Mutex::new(Backlog::new(max_frame_age)),
         }
@@ -31,6 +33,15 @@ impl Status {
 
     pub(super) fn fail(&self) {
         self.healthy.store(false, Ordering::Relaxed);
+    }
+
+    /// False from the loss of a membership until the next; true at the start.
+    pub(super) fn is_member(&self) -> bool {
+        self.member.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_member(&self, member: bool) {
+        self.member.store(member, Ordering::Relaxed);
     }
 
     pub(super) fn assigned(&self) -> usize {

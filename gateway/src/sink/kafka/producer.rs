@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::settings;
-use crate::{kafka::Logging, policy::KafkaSink};
+use crate::{kafka::Watch, policy::KafkaSink};
 
 /// An idempotent producer. Clones are of one client.
 #[derive(Clone)]
 pub(super) struct Producer {
-    client: FutureProducer<Logging>,
-    logging: Logging,
+    client: FutureProducer<Watch>,
+    watch: Watch,
     /// How many there were before it.
     pub(super) generation: u64,
     /// How long a record waits for a place in the queue.
@@ -32,10 +32,11 @@ impl Producer {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub(super) fn new(sink: &KafkaSink, generation: u64) -> anyhow::Result<Self> {
-        let logging = Logging::default();
-        let client = settings::of(sink).create_with_context(logging.clone());
-        let client = client.context("its producer cannot be created")?;
-        Ok(Self { client, logging, generation, patience: sink.message_timeout })
+        let watch = Watch::default();
+        let client = settings::of(sink).create_with_context(watch.clone());
+        let client: FutureProducer<Watch> = client.context("its producer cannot be created")?;
+        watch.tie(client.client(), &sink.brokers);
+        Ok(Self { client, watch, generation, patience: sink.message_timeout })
     }
 
     /// Returns once the record has a place in the queue; the future then tells what became of it.
@@ -62,7 +63,7 @@ impl Producer {
 
     /// A broker has acknowledged something.
     pub(super) fn works(&self) {
-        self.logging.recovered();
+        self.watch.recovered();
     }
 
     /// Why it will never send anything again, if that is so.

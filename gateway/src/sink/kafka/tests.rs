@@ -8,7 +8,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     message::{Headers, OwnedMessage},
     topic_partition_list::Offset,
-    types::RDKafkaRespErr,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 use serde_json::Value;
 
@@ -130,12 +130,15 @@ async fn results_and_drops_go_to_their_topics_with_key_and_headers() {
 async fn errors_of_a_broker_that_pass_lose_nothing() {
     let broker = broker();
     let sink = sink(&broker);
-    broker.refuse_writes(&[
-        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
-        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-        RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT,
-        RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
-    ]);
+    broker.refuse(
+        RDKafkaApiKey::Produce,
+        &[
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+        ],
+    );
     sink.deliver(results(0..200)).await.unwrap();
     assert_eq!(found(&broker, 200).await, ids(0..200));
 }
@@ -180,7 +183,10 @@ async fn a_producer_that_failed_for_good_is_replaced() {
     let broker = broker();
     let sink = sink(&broker);
     sink.deliver(results(0..5)).await.unwrap();
-    broker.refuse_writes(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 2]);
+    broker.refuse(
+        RDKafkaApiKey::Produce,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 2],
+    );
     while sink.current().generation == 0 {
         sink.deliver(results(5..10)).await.unwrap_err();
     }

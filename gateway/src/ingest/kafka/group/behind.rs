@@ -2,18 +2,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use rdkafka::{
-    Offset,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::{Offset, consumer::Consumer};
 
 use super::Group;
 use crate::ingest::{
     catch_up,
     kafka::{
-        context::GroupContext,
+        context::Client,
         finder::{Answer as Found, Question},
-        statistics,
+        statistics::Statistics,
     },
     tracker::{Partition, Skipped},
 };
@@ -60,7 +57,7 @@ impl Group {
     /// `entries`; `None` if that is nothing, or librdkafka refuses.
     pub(in crate::ingest::kafka) fn skip(
         &mut self,
-        consumer: &BaseConsumer<GroupContext>,
+        consumer: &Client,
         partition: &Partition,
         next: i64,
         entries: usize,
@@ -83,10 +80,16 @@ impl Group {
         Some(skipped)
     }
 
-    /// librdkafka's statistics: the ends of the partitions. Those of paused ones are asked for, to
-    /// be known the next time.
+    /// librdkafka's statistics: the ends of the partitions, and how the client stands in the group.
+    /// Ends of paused partitions are asked for, to be known the next time.
     pub(in crate::ingest::kafka) fn measure(&mut self, statistics: &[u8]) {
-        let mut ends = statistics::partition_ends(statistics, &self.tracker);
+        let statistics = Statistics::read(statistics);
+        let sight = statistics.sight(&self.tracker);
+        if sight.steady {
+            self.status.set_member(true);
+        }
+        self.astray = self.membership.is_astray(sight, Instant::now());
+        let mut ends = statistics.partition_ends(&self.tracker);
         for known in &mut ends {
             let found = self.ends.get(&known.partition).copied();
             known.end = found.map_or(known.end, |found| found.max(known.end));

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 
 use super::Group;
 use crate::ingest::kafka::{
     committer::{Answer, Order},
-    context::GroupContext,
+    context::Client,
 };
 
 /// Records that a transaction holds at least before it is begun ahead of its time.
@@ -28,7 +28,7 @@ impl Group {
     }
 
     /// Begins to commit every prefix that grew, unless a commit is under way.
-    pub(in crate::ingest::kafka) fn begin_commit(&mut self, consumer: &BaseConsumer<GroupContext>) {
+    pub(in crate::ingest::kafka) fn begin_commit(&mut self, consumer: &Client) {
         if !self.committer.is_idle() {
             return;
         }
@@ -56,17 +56,14 @@ impl Group {
 
     /// Commits for the last time, and waits for the answer. Whether it came, so that the committer
     /// ends; and whether the finder does.
-    pub(in crate::ingest::kafka) fn close(
-        &mut self,
-        consumer: &BaseConsumer<GroupContext>,
-    ) -> (bool, bool) {
+    pub(in crate::ingest::kafka) fn close(&mut self, consumer: &Client) -> (bool, bool) {
         self.note_ended();
         self.commit_now(consumer);
         (self.committer.close(), self.finder.close())
     }
 
     /// Commits every prefix that grew and waits for the answer, at most [`COMMIT_LIMIT`].
-    pub(in crate::ingest::kafka) fn commit_now(&mut self, consumer: &BaseConsumer<GroupContext>) {
+    pub(in crate::ingest::kafka) fn commit_now(&mut self, consumer: &Client) {
         let until = Instant::now() + COMMIT_LIMIT;
         self.wait_for_answer(until);
         self.begin_commit(consumer);

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use framegate_proto::ErrorCode;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr::RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID};
 
 use super::harness::{DEAD, Harness, TOPIC, stop, until};
 use crate::ingest::OutcomeKind;
@@ -39,6 +40,46 @@ async fn a_broker_that_goes_away_and_comes_back_loses_nothing() {
     assert_eq!(ids, (0..40).map(|offset| format!("{TOPIC}:0:{offset}:detector")).collect());
     assert!(ingest.healthy());
     stop(ingest).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_fenced_joins_anew_and_what_it_had_not_committed_is_read_again() {
+    let mut harness = Harness::new(&["detector"]);
+    let ingest = harness.ingest().await;
+    harness.produce_numbered(0..3).await;
+    harness.entry().await.succeed();
+    harness.committed(1).await;
+    let fenced = [RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID];
+    harness.broker.refuse(RDKafkaApiKey::OffsetCommit, &fenced);
+    harness.entry().await.succeed();
+    let late = harness.entry().await;
+    for uri in ["1.jpg", "2.jpg"] {
+        let again = harness.entry().await;
+        assert_eq!(again.uri, uri);
+        again.succeed();
+    }
+    harness.committed(3).await;
+    late.succeed();
+    harness.produce_numbered(3..4).await;
+    harness.entry().await.succeed();
+    harness.committed(4).await;
+    assert_eq!(harness.metric("framegate_ingest_lost_memberships_total{"), 1.0);
+    until(|| ingest.problem().is_none()).await;
+    assert!(ingest.healthy());
+    stop(ingest).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_a_membership_that_is_lost() {
+    let mut harness = Harness::new(&["detector"]);
+    let ingest = harness.ingest().await;
+    harness.produce_numbered(0..1).await;
+    let entry = harness.entry().await;
+    harness.broker.refuse(RDKafkaApiKey::Heartbeat, &[RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID]);
+    until(|| ingest.problem().is_some()).await;
+    entry.succeed();
+    stop(ingest).await;
+    assert_eq!(harness.committed_now(), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use rdkafka::{
 };
 
 use super::Patience;
-use crate::kafka::Logging;
+use crate::kafka::Watch;
 
 /// A producer with a `transactional.id`. It has a thread that hears what becomes of each message,
 /// without which an abort would wait for ever.
@@ -26,7 +26,7 @@ pub(super) type Record<'a> = BaseRecord<'a, [u8], [u8], usize>;
 
 /// What librdkafka calls back.
 pub(super) struct Context {
-    logging: Logging,
+    watch: Watch,
     refused: Arc<Mutex<Refused>>,
 }
 
@@ -50,8 +50,11 @@ impl Producer {
     /// # Errors
     /// When librdkafka refuses the settings.
     pub(super) fn new(settings: &ClientConfig, patience: Patience) -> KafkaResult<Self> {
-        let context = Context { logging: Logging::default(), refused: Arc::default() };
-        Ok(Self { client: settings.create_with_context(context)?, patience })
+        let context = Context { watch: Watch::default(), refused: Arc::default() };
+        let client: ThreadedProducer<Context> = settings.create_with_context(context)?;
+        let brokers = settings.get("bootstrap.servers").unwrap_or_default();
+        client.context().watch.tie(client.client(), brokers);
+        Ok(Self { client, patience })
     }
 
     /// Puts a message into the queue of the transaction that is open, once there is a place.
@@ -83,7 +86,7 @@ impl Producer {
 
     /// The broker answers.
     pub(super) fn works(&self) {
-        self.client.context().logging.recovered();
+        self.client.context().watch.recovered();
     }
 }
 
@@ -95,11 +98,15 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        self.logging.line(level, facility, line);
+        self.watch.line(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.logging.trouble(&error, reason);
+        self.watch.trouble(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.watch.stats_raw(statistics);
     }
 }
 

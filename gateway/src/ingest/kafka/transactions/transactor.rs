@@ -1,11 +1,14 @@
-use std::{mem, sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::Consumer,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     producer::Producer as _,
-    util::Timeout,
 };
 
 use super::{
@@ -19,7 +22,7 @@ use crate::{
         hold_back::Held,
         kafka::{
             committer::{Commit, Offsets, Order},
-            context::GroupContext,
+            context::Client,
         },
         observe::Observation,
     },
@@ -34,7 +37,7 @@ pub(in crate::ingest::kafka) struct Transactor {
     settings: ClientConfig,
     topics: Topics,
     /// To be asked for committed offsets; shared with the consumer's thread.
-    consumer: Arc<BaseConsumer<GroupContext>>,
+    consumer: Arc<Client>,
     observation: Arc<Observation>,
     patience: Patience,
     /// Ready for a transaction; none before the first, and after one that failed for good.
@@ -63,6 +66,9 @@ enum Remedy {
 
 /// How long one call may wait for a broker before it is seen whether anybody still waits for it.
 const CALL_LIMIT: Duration = Duration::from_secs(1);
+/// How long a call is repeated before the transaction is given up: by then its coordinator has ended
+/// it, and the client may be waiting for one that is gone (librdkafka's issue 5511).
+const INSISTENCE: Duration = Duration::from_secs(12);
 /// Between two tries of a call.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Between two transactions that fail, at most; half of what a revocation waits.
@@ -72,7 +78,7 @@ impl Transactor {
     pub(in crate::ingest::kafka) fn new(
         settings: ClientConfig,
         (sinks, dead_letter): (Vec<KafkaSink>, Option<String>),
-        consumer: Arc<BaseConsumer<GroupContext>>,
+        consumer: Arc<Client>,
         observation: Arc<Observation>,
         patience: Patience,
     ) -> Self {
@@ -90,15 +96,22 @@ impl Transactor {
     /// A producer that has ended whatever its predecessors of the same name had begun.
     fn open(&self) -> KafkaResult<Producer> {
         let producer = Producer::new(&self.settings, self.patience.clone())?;
-        self.insist(|| producer.client.init_transactions(CALL_LIMIT))?;
+        self.insist(None, || producer.client.init_transactions(CALL_LIMIT))?;
         Ok(producer)
     }
 
-    /// Calls until the answer is no "again".
-    fn insist(&self, mut call: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
+    /// Calls until the answer is no "again", or for so long.
+    fn insist(
+        &self,
+        limit: Option<Duration>,
+        mut call: impl FnMut() -> KafkaResult<()>,
+    ) -> KafkaResult<()> {
+        let begun = Instant::now();
+        let is_over =
+            || self.patience.is_over() || limit.is_some_and(|limit| begun.elapsed() > limit);
         loop {
             match call() {
-                Err(error) if remedy(&error) == Remedy::Again && !self.patience.is_over() => {
+                Err(error) if remedy(&error) == Remedy::Again && !is_over() => {
                     tracing::debug!(%error, "kafka has not answered, asking again");
                     self.patience.pause(PAUSE);
                 }
@@ -110,7 +123,8 @@ impl Transactor {
     fn transact(&self, producer: &Producer, order: &Order) -> Result<(), Failure> {
         self.fill(producer, order).map_err(|error| Failure { error, in_doubt: false })?;
         // A commit without an answer may have happened, so it is asked about and never aborted.
-        let committed = self.insist(|| producer.client.commit_transaction(Timeout::Never));
+        let commit = || producer.client.commit_transaction(CALL_LIMIT);
+        let committed = self.insist(Some(INSISTENCE), commit);
         committed.map_err(|error| Failure { error, in_doubt: true })
     }
 
@@ -122,20 +136,20 @@ impl Transactor {
         }
         let offsets = list(&order.offsets)?;
         let Some(member) = &order.member else { return Err(KafkaError::Canceled) };
-        self.insist(|| {
-            producer.client.send_offsets_to_transaction(&offsets, member, Timeout::Never)
-        })
+        let send = || producer.client.send_offsets_to_transaction(&offsets, member, CALL_LIMIT);
+        self.insist(Some(INSISTENCE), send)
     }
 
     /// When this returns, the transaction is over, or nobody waits for it any more.
-    fn end(&mut self, error: &KafkaError) {
-        let aborted = match (&self.producer, remedy(error)) {
-            (Some(producer), Remedy::Again | Remedy::Abort) => {
-                self.insist(|| producer.client.abort_transaction(Timeout::Never))
+    fn end(&mut self, failure: &Failure) {
+        let aborted = match (&self.producer, failure.remedy()) {
+            (Some(producer), Remedy::Abort) => {
+                let abort = || producer.client.abort_transaction(CALL_LIMIT);
+                self.insist(Some(INSISTENCE), abort).is_ok()
             }
-            _ => Err(KafkaError::Canceled),
+            _ => false,
         };
-        if aborted.is_err() {
+        if !aborted {
             self.producer = None;
             self.prepare();
         }
@@ -199,6 +213,17 @@ impl Transactor {
     }
 }
 
+impl Failure {
+    /// What ends the transaction. One that may be committed, and does not say so, is not aborted.
+    fn remedy(&self) -> Remedy {
+        match remedy(&self.error) {
+            Remedy::Again if self.in_doubt => Remedy::Replace,
+            Remedy::Again => Remedy::Abort,
+            remedy => remedy,
+        }
+    }
+}
+
 impl Commit for Transactor {
     /// Waits for a broker and ends what a killed predecessor left open, which holds up whoever
     /// reads its offsets and results.
@@ -220,8 +245,9 @@ impl Commit for Transactor {
         let Some(producer) = &self.producer else { return Err(KafkaError::Canceled) };
         match self.transact(producer, order) {
             Ok(()) => producer.works(),
-            Err(Failure { error, in_doubt }) => {
-                self.end(&error);
+            Err(failure) => {
+                self.end(&failure);
+                let Failure { error, in_doubt } = failure;
                 if !in_doubt || !self.is_committed(&order.offsets) {
                     self.note_failure(&error, order);
                     return Err(error);

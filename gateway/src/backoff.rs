@@ -8,21 +8,21 @@ const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// How long to wait before a stream is connected to again: twice as long each time, between half
-/// of that and all of it, so that the cameras of a site do not come back at once.
+/// How long to wait before the next try: twice as long each time, between half of
+/// that and all of it, so that many that lost the same thing do not come back at once.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     tries: u32,
 }
 
 impl Backoff {
     /// Waits so far.
-    pub(super) fn tries(&self) -> u32 {
+    pub(crate) fn tries(&self) -> u32 {
         self.tries
     }
 
     /// The next wait; `chance` is from 0 to 1.
-    pub(super) fn next_wait(&mut self, chance: f64) -> Duration {
+    pub(crate) fn next_wait(&mut self, chance: f64) -> Duration {
         let longest = FIRST.saturating_mul(1_u32.checked_shl(self.tries).unwrap_or(u32::MAX));
         self.tries = self.tries.saturating_add(1);
         longest.min(LONGEST).mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
@@ -30,7 +30,7 @@ impl Backoff {
 }
 
 /// A number from 0 to 1, other ones in other processes.
-pub(super) fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     RandomState::new().hash_one(()) as f64 / u64::MAX as f64
 }
 

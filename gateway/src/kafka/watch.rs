@@ -2,15 +2,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use rdkafka::{
     ClientContext,
+    client::Client,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-/// The context of a client whose log lines and errors go to our log, and nowhere else. Clones are
-/// of one client.
+use super::lifeline::Lifeline;
+
+/// The context of a client, which it watches: its log lines and errors go to our log, and nowhere
+/// else, and it does not stay without brokers. Clones are of one client.
 #[derive(Clone, Default)]
-pub(crate) struct Logging {
+pub(crate) struct Watch {
     trouble: Arc<Mutex<Trouble>>,
+    lifeline: Lifeline,
 }
 
 /// What the client is in, until it works again.
@@ -26,7 +30,12 @@ struct Trouble {
 /// The facilities of librdkafka that report failures: of a connection, and of a token's endpoint.
 const FAILURES: [&str; 3] = ["FAIL", "ERROR", "OIDC"];
 
-impl Logging {
+impl Watch {
+    /// It is of this client, whose settings name these brokers.
+    pub(crate) fn tie<C: ClientContext>(&self, client: &Client<C>, brokers: &str) {
+        self.lifeline.tie(client, brokers);
+    }
+
     /// A transient error: each kind is logged as a warning once until the client works again, since
     /// librdkafka repeats it with every failed try to connect.
     pub(crate) fn trouble(&self, error: &KafkaError, reason: &str) {
@@ -82,13 +91,17 @@ impl Logging {
     }
 }
 
-impl ClientContext for Logging {
+impl ClientContext for Watch {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         self.line(level, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.trouble(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.lifeline.look(statistics);
     }
 }
 
@@ -116,22 +129,22 @@ mod tests {
 
     #[test]
     fn each_kind_is_told_once_until_it_works_again() {
-        let logging = Logging::default();
+        let watch = Watch::default();
         let [login, down] = [RDKafkaErrorCode::Authentication, RDKafkaErrorCode::AllBrokersDown];
         for code in [login, down, login, down] {
-            logging.trouble(&KafkaError::Global(code), "why");
+            watch.trouble(&KafkaError::Global(code), "why");
         }
-        assert_eq!(logging.lock().told, [Some(login), Some(down)]);
-        logging.recovered();
-        assert!(logging.lock().told.is_empty());
+        assert_eq!(watch.lock().told, [Some(login), Some(down)]);
+        watch.recovered();
+        assert!(watch.lock().told.is_empty());
     }
 
     #[test]
     fn the_reason_is_the_last_line_about_a_failure() {
-        let logging = Logging::default();
+        let watch = Watch::default();
         for (facility, line) in [("FAIL", "wrong password"), ("MAXPOLL", "slow")] {
-            logging.line(RDKafkaLogLevel::Error, facility, line);
+            watch.line(RDKafkaLogLevel::Error, facility, line);
         }
-        assert_eq!(logging.lock().reason, "wrong password");
+        assert_eq!(watch.lock().reason, "wrong password");
     }
 }
