@@ -1,17 +1,23 @@
-//! Whether a consumer still finds its way into its group. Pure.
+//! Whether a consumer still finds its way into its group and to its partitions. Pure.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
-/// Tells when a consumer has gone astray: it will not become a member by itself, or not for long.
+/// Tells when a consumer has gone astray: it will not go on by itself, or not for long.
 ///
 /// librdkafka waits for the answer to a request to join as long as a rebalance may take
 /// (`max.poll.interval.ms`), even where a coordinator has dropped that request, because the session
-/// had ended meanwhile. A rebalance that goes well waits for lost members, so for a session. So one
-/// that owns nothing and has waited for longer, all the while a broker answered, is astray.
+/// had ended meanwhile. A rebalance that goes well waits for lost members, so for a session. And it
+/// never asks again where to begin with its partitions, when a coordinator has refused to say
+/// because the group was just moving.
 #[derive(Debug)]
 pub struct Membership {
+    /// How long a consumer without partitions may be joining.
     patience: Duration,
-    waits_since: Option<Instant>,
+    joins_since: Option<Instant>,
+    idles_since: Option<Instant>,
 }
 
 /// What is seen of a consumer at a look.
@@ -22,71 +28,119 @@ pub struct Sight {
     /// It has begun to join. It has not while no topic matches.
     pub under_way: bool,
     /// There is a broker that answers, or the client asks none.
-    pub can_join: bool,
-    /// Partitions that it owns. One that has some works on, whatever it waits for.
+    pub can_go_on: bool,
+    /// Partitions that it owns. One that has some works on while it joins.
     pub partitions: usize,
+    /// Those of them that it has not begun to read.
+    pub unread: usize,
+}
+
+/// How a consumer has gone astray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Astray {
+    /// It owns nothing, and has been joining for longer than a rebalance takes.
+    Joining,
+    /// It owns partitions that it does not begin to read.
+    Idling,
 }
 
 /// What a rebalance may take beyond a session.
 const ALLOWANCE: Duration = Duration::from_secs(15);
+/// How long it may take until it is known where to begin with partitions: others may have to end
+/// their transactions first, which takes 10 s at most if they are of this program.
+const BEGINNING: Duration = Duration::from_secs(20);
 
 impl Membership {
     /// Of a consumer whose session ends after `session` of silence.
     pub fn new(session: Duration) -> Self {
-        Self { patience: session + session.min(ALLOWANCE), waits_since: None }
+        let patience = session + session.min(ALLOWANCE);
+        Self { patience, joins_since: None, idles_since: None }
     }
 
     /// Another client is to be watched from now on.
     pub fn begins_anew(&mut self) {
-        self.waits_since = None;
+        (self.joins_since, self.idles_since) = (None, None);
     }
 
-    /// Whether it is astray, after this look.
-    pub fn is_astray(&mut self, seen: Sight, now: Instant) -> bool {
-        let waits = !seen.steady && seen.under_way && seen.can_join && seen.partitions == 0;
-        let since = waits.then(|| self.waits_since.unwrap_or(now));
-        self.waits_since = since;
-        since.is_some_and(|since| now.duration_since(since) > self.patience)
+    /// Whether it is astray, after this look: it has been in the same wait for too long, all the
+    /// while a broker answered.
+    pub fn look(&mut self, seen: Sight, now: Instant) -> Option<Astray> {
+        let joins = !seen.steady && seen.under_way && seen.partitions == 0;
+        let joins = lasts(&mut self.joins_since, joins && seen.can_go_on, now);
+        let idles = lasts(&mut self.idles_since, seen.unread > 0 && seen.can_go_on, now);
+        if joins > self.patience {
+            Some(Astray::Joining)
+        } else if idles > BEGINNING {
+            Some(Astray::Idling)
+        } else {
+            None
+        }
     }
+}
+
+impl fmt::Display for Astray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Joining => "no answer from the group for longer than a rebalance takes",
+            Self::Idling => "partitions are assigned and not read",
+        })
+    }
+}
+
+/// How long it has been so.
+fn lasts(since: &mut Option<Instant>, is_so: bool, now: Instant) -> Duration {
+    *since = is_so.then(|| since.unwrap_or(now));
+    since.map_or(Duration::ZERO, |since| now.duration_since(since))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const WAITS: Sight = Sight { steady: false, under_way: true, can_join: true, partitions: 0 };
+    const MEMBER: Sight =
+        Sight { steady: true, under_way: true, can_go_on: true, partitions: 3, unread: 0 };
+    const JOINS: Sight = Sight { steady: false, partitions: 0, ..MEMBER };
+    const IDLES: Sight = Sight { unread: 1, ..MEMBER };
     const SESSION: Duration = Duration::from_secs(6);
 
-    /// After which of the looks, one a second, it is astray first.
-    fn astray_after(seconds: u64, look: impl Fn(u64) -> Sight) -> Option<u64> {
+    /// After which of the looks, one a second, it is astray first, and how.
+    fn astray(look: impl Fn(u64) -> Sight) -> Option<(u64, Astray)> {
         let (mut membership, start) = (Membership::new(SESSION), Instant::now());
         let at = |second| start + Duration::from_secs(second);
-        (0..seconds).find(|second| membership.is_astray(look(*second), at(*second)))
+        (0..60).find_map(|second| Some((second, membership.look(look(second), at(second))?)))
     }
 
     #[test]
-    fn one_that_waits_for_longer_than_a_rebalance_takes_is_astray() {
-        assert_eq!(astray_after(60, |_| WAITS), Some(13));
+    fn one_that_joins_for_longer_than_a_rebalance_takes_is_astray() {
+        assert_eq!(astray(|_| JOINS), Some((13, Astray::Joining)));
     }
 
     #[test]
-    fn one_that_is_a_member_or_works_or_cannot_join_is_not() {
+    fn one_that_does_not_begin_to_read_is_astray() {
+        assert_eq!(astray(|_| IDLES), Some((21, Astray::Idling)));
+    }
+
+    #[test]
+    fn one_that_works_or_cannot_is_not() {
         for seen in [
-            Sight { steady: true, ..WAITS },
-            Sight { under_way: false, ..WAITS },
-            Sight { can_join: false, ..WAITS },
-            Sight { partitions: 1, ..WAITS },
+            MEMBER,
+            Sight { steady: false, ..MEMBER },
+            Sight { under_way: false, ..JOINS },
+            Sight { can_go_on: false, ..JOINS },
+            Sight { can_go_on: false, ..IDLES },
         ] {
-            assert_eq!(astray_after(60, |_| seen), None, "{seen:?}");
+            assert_eq!(astray(|_| seen), None, "{seen:?}");
         }
     }
 
     #[test]
-    fn the_wait_begins_anew_when_it_was_a_member_or_no_broker_answered() {
-        for between in [Sight { steady: true, ..WAITS }, Sight { can_join: false, ..WAITS }] {
-            let look = |second| if second == 10 { between } else { WAITS };
-            assert_eq!(astray_after(60, look), Some(24));
+    fn a_wait_begins_anew_when_it_ended_or_no_broker_answered() {
+        for between in [MEMBER, Sight { can_go_on: false, ..JOINS }] {
+            let look = |second| if second == 10 { between } else { JOINS };
+            assert_eq!(astray(look), Some((24, Astray::Joining)));
         }
+        let look = |second| if second == 10 { MEMBER } else { IDLES };
+        assert_eq!(astray(look), Some((32, Astray::Idling)));
     }
 
     #[test]

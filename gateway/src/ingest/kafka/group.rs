@@ -28,7 +28,7 @@ use crate::{
         entry::{Source, TakenRecord},
         gate,
         hold_back::HoldBack,
-        membership::Membership,
+        membership::{Astray, Membership},
         observe::ConsumerMetrics,
         topics::{TopicPlace, Topics},
         tracker::{Epoch, Partition, Tracker},
@@ -46,8 +46,8 @@ pub(super) struct SharedGroup(Arc<Mutex<Group>>);
 /// client that is given up.
 pub(super) struct Group {
     membership: Membership,
-    /// Whether the client will not become a member by itself.
-    astray: bool,
+    /// How the client has gone astray, if it has.
+    astray: Option<Astray>,
     tracker: Tracker,
     /// Records of which one more entry has ended.
     ended: mpsc::Receiver<Arc<TakenRecord>>,
@@ -86,7 +86,7 @@ impl Group {
     ) -> Self {
         Self {
             membership: Membership::new(ingest.session_timeout),
-            astray: false,
+            astray: None,
             tracker: Tracker::default(),
             ended,
             holds: Holds::default(),
@@ -117,11 +117,11 @@ impl Group {
         (self.committer, self.finder) = (Committer::closed(), Finder::closed());
         self.ends.clear();
         self.membership.begins_anew();
-        self.astray = false;
+        self.astray = None;
     }
 
-    /// Whether the client will not become a member by itself.
-    pub(super) fn is_astray(&self) -> bool {
+    /// How the client has gone astray, if it has.
+    pub(super) fn astray(&self) -> Option<Astray> {
         self.astray
     }
 

@@ -168,9 +168,9 @@ impl Holds {
         self.shut
     }
 
-    /// Whether no partition may be read.
+    /// Whether there are partitions, none of which may be read.
     pub(super) fn all_shut(&self) -> bool {
-        self.shut == self.partitions.len()
+        self.shut > 0 && self.shut == self.partitions.len()
     }
 
     /// Whether librdkafka fetches nothing of the partition.

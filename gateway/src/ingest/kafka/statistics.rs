@@ -42,6 +42,19 @@ struct PartitionStatistics {
     /// The next offset to be fetched; negative while unknown. (What was fetched and not handed out
     /// cannot be told: `fetchq_cnt` is that of all partitions together, which share a queue.)
     next_offset: i64,
+    fetch_state: FetchState,
+}
+
+/// Whether a partition's records are fetched.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FetchState {
+    None,
+    Stopping,
+    Stopped,
+    /// They are, or it is being found out from where on.
+    #[serde(other)]
+    Begun,
 }
 
 impl Statistics {
@@ -56,8 +69,7 @@ impl Statistics {
     /// The ends of the assigned partitions, as far as they are known.
     pub(super) fn partition_ends(&self, tracker: &Tracker) -> Vec<PartitionEnd> {
         let end = |partition: &Partition| {
-            let topic = self.topics.get(&partition.topic)?;
-            let seen = topic.partitions.values().find(|seen| seen.partition == partition.number)?;
+            let seen = self.partition(partition)?;
             let begin = || Some(seen.next_offset).filter(|offset| *offset >= 0);
             let position = tracker.position(partition).or_else(begin)?;
             (seen.hi_offset >= 0).then(|| PartitionEnd {
@@ -71,15 +83,25 @@ impl Statistics {
 
     /// How the consumer stands in its group.
     pub(super) fn sight(&self, tracker: &Tracker) -> Sight {
+        let has_begun = |partition: &&Partition| {
+            self.partition(partition).is_some_and(|seen| seen.fetch_state == FetchState::Begun)
+        };
+        let partitions = tracker.partitions().len();
         Sight {
             steady: self.cgrp.join_state == "steady",
             // Without topics that match it goes back and forth between these two.
             under_way: self.brokers.coordinator_owes()
                 || self.cgrp.state != "up"
                 || !["init", "wait-metadata"].contains(&&*self.cgrp.join_state),
-            can_join: self.brokers.answer() || self.brokers.are_forgotten(),
-            partitions: tracker.partitions().len(),
+            can_go_on: self.brokers.answer() || self.brokers.are_forgotten(),
+            partitions,
+            unread: partitions - tracker.partitions().filter(has_begun).count(),
         }
+    }
+
+    fn partition(&self, partition: &Partition) -> Option<&PartitionStatistics> {
+        let topic = self.topics.get(&partition.topic)?;
+        topic.partitions.values().find(|seen| seen.partition == partition.number)
     }
 }
 
@@ -90,11 +112,11 @@ mod tests {
     #[test]
     fn only_assigned_partitions_with_known_ends_count() {
         let json = br#"{"name": "x", "topics": {"camera_1": {"partitions": {
-            "0": {"partition": 0, "hi_offset": 50, "next_offset": 40},
-            "1": {"partition": 1, "hi_offset": 50, "next_offset": 40},
-            "2": {"partition": 2, "hi_offset": -1001, "next_offset": 0},
-            "-1": {"partition": -1, "hi_offset": 9, "next_offset": 0},
-            "3": {"partition": 3, "hi_offset": 50, "next_offset": 40}}}}}"#;
+            "0": {"partition": 0, "hi_offset": 50, "next_offset": 40, "fetch_state": "active"},
+            "1": {"partition": 1, "hi_offset": 50, "next_offset": 40, "fetch_state": "active"},
+            "2": {"partition": 2, "hi_offset": -1001, "next_offset": 0, "fetch_state": "active"},
+            "-1": {"partition": -1, "hi_offset": 9, "next_offset": 0, "fetch_state": "active"},
+            "3": {"partition": 3, "hi_offset": 50, "next_offset": 40, "fetch_state": "active"}}}}}"#;
         let mut tracker = Tracker::default();
         let partition = |number| Partition { topic: "camera_1".into(), number };
         (0..3).for_each(|number| tracker.assign(partition(number)));
@@ -127,5 +149,26 @@ mod tests {
         ] {
             assert_eq!(sight(state, join_state, owed), expected, "{state} {join_state} {owed}");
         }
+    }
+
+    #[test]
+    fn partitions_that_are_ours_and_not_begun_are_unread() {
+        let of = |number: usize, state: &str| {
+            format!(
+                r#""{number}": {{"partition": {number}, "hi_offset": -1001, "next_offset": -1001,
+                    "fetch_state": "{state}"}}"#
+            )
+        };
+        let states = ["none", "stopped", "stopping", "active", "offset-query", "none"];
+        let partitions: Vec<_> = states.iter().enumerate().map(|(n, state)| of(n, state)).collect();
+        let topics = format!(r#"{{"camera_1": {{"partitions": {{{}}}}}}}"#, partitions.join(","));
+        let statistics = Statistics::read(format!(r#"{{"topics": {topics}}}"#).as_bytes());
+        let mut tracker = Tracker::default();
+        let ours = |number| Partition { topic: "camera_1".into(), number };
+        (0..5).for_each(|number| tracker.assign(ours(number)));
+        let sight = statistics.sight(&tracker);
+        assert_eq!((sight.partitions, sight.unread), (5, 3));
+        tracker.assign(ours(6));
+        assert_eq!(statistics.sight(&tracker).unread, 4, "one that is not in the statistics yet");
     }
 }

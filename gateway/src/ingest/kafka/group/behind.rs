@@ -88,7 +88,7 @@ impl Group {
         if sight.steady {
             self.status.set_member(true);
         }
-        self.astray = self.membership.is_astray(sight, Instant::now());
+        self.astray = self.membership.look(sight, Instant::now());
         let mut ends = statistics.partition_ends(&self.tracker);
         for known in &mut ends {
             let found = self.ends.get(&known.partition).copied();
