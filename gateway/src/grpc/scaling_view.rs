@@ -44,5 +44,6 @@ fn bound(bound: Bound) -> ScalingBound {
         Bound::MachineThreads => ScalingBound::Machine,
         Bound::UpscaleDelay => ScalingBound::UpscaleDelay,
         Bound::DownscaleDelay => ScalingBound::DownscaleDelay,
+        Bound::DownscaleToZeroDelay => ScalingBound::DownscaleToZeroDelay,
     }
 }

@@ -23,6 +23,8 @@ pub(super) const UPSCALE_DELAY: Key<Duration> =
     Key::new(DURATION, Duration::ZERO, HOUR).or(Duration::ZERO);
 pub(super) const DOWNSCALE_DELAY: Key<Duration> =
     Key::new(DURATION, Duration::ZERO, DAY).or(MINUTE);
+pub(super) const DOWNSCALE_TO_ZERO_DELAY: Key<Duration> =
+    Key::new(DURATION, Duration::ZERO, DAY).or_words("`downscale_delay`");
 
 /// How many replicas a model has: `min_replicas ≤ initial_replicas ≤ max_replicas`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,6 +43,8 @@ pub struct Autoscaling {
     pub upscale_delay: Duration,
     /// How long fewer replicas must be wanted before some stop. Default 60 s, at most 24 h.
     pub downscale_delay: Duration,
+    /// How long none must be wanted before the last one stops. Default `downscale_delay`, at most 24 h.
+    pub downscale_to_zero_delay: Duration,
 }
 
 /// What one replica is meant to have on its hands.
@@ -56,6 +60,8 @@ impl Autoscaling {
     pub(super) fn resolve(raw: &RawAutoscaling, checks: &mut Checks) -> Self {
         let min_replicas = checks.value(&raw.min_replicas, MIN_REPLICAS);
         let initial = raw.initial_replicas.as_ref();
+        let downscale_delay = checks.value(&raw.downscale_delay, DOWNSCALE_DELAY);
+        let to_zero = raw.downscale_to_zero_delay.as_ref();
         let autoscaling = Self {
             min_replicas,
             initial_replicas: initial
@@ -64,7 +70,9 @@ impl Autoscaling {
             target: Target::resolve(raw, checks),
             look_back: checks.value(&raw.look_back, LOOK_BACK),
             upscale_delay: checks.value(&raw.upscale_delay, UPSCALE_DELAY),
-            downscale_delay: checks.value(&raw.downscale_delay, DOWNSCALE_DELAY),
+            downscale_delay,
+            downscale_to_zero_delay: to_zero
+                .map_or(downscale_delay, |text| checks.required(text, DOWNSCALE_TO_ZERO_DELAY)),
         };
         autoscaling.check_order(raw, checks);
         autoscaling
@@ -85,6 +93,10 @@ impl Autoscaling {
                 "initial_replicas must be from min_replicas to max_replicas, {min} to {max}; got `{initial}`"
             );
             checks.wrong_together(&[raw_initial, raw_min, raw_max], reason);
+        }
+        if let Some(to_zero) = raw.downscale_to_zero_delay.as_ref().filter(|_| *min > 0) {
+            let reason = format!("goes only with min_replicas: 0, but that is {min}; leave it out");
+            checks.wrong_together(&[Some(to_zero), raw_min], reason);
         }
     }
 }

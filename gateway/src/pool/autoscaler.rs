@@ -56,6 +56,7 @@ impl Pool {
             cost,
             machine_limit: replicas.machine_limit(),
         });
+        replicas.want(scaler.wanted());
         // A model that could not be read is tried by one replica even if none is wanted: without it
         // no entry is taken, so none would ever be.
         let tries = u32::from(self.spec.facts().is_none());

@@ -4,7 +4,7 @@ use super::scaling::{Bound, Decision};
 use crate::policy::{Autoscaling, Target};
 
 /// The steps of a decision, such as "demand 37.2 (ongoing 30.1 + shed 5.0 + waiting 2.1) / target
-/// 16 = 2.3 → 3 replicas; held at 2 by limits.replica_threads".
+/// 16 = 2.3 → 3 replicas; held at 2 by the pool's share of limits.replica_threads".
 pub fn explain(decision: &Decision, policy: &Autoscaling) -> String {
     let inputs = &decision.inputs;
     let terms = [("ongoing", inputs.ongoing), ("shed", inputs.shed), ("waiting", inputs.waiting)];
@@ -38,10 +38,16 @@ fn limit(decision: &Decision, policy: &Autoscaling) -> Option<String> {
         Bound::Hysteresis => format!("kept at {desired}, the difference is below 10 %"),
         Bound::MinReplicas => format!("raised to {desired} by min_replicas"),
         Bound::MaxReplicas => format!("held at {desired} by max_replicas"),
-        Bound::MachineThreads => format!("held at {desired} by limits.replica_threads"),
+        Bound::MachineThreads => {
+            format!("held at {desired} by the pool's share of limits.replica_threads")
+        }
         Bound::UpscaleDelay => {
             format!("kept at {desired} until upscale_delay ({:?}) has passed", policy.upscale_delay)
         }
+        Bound::DownscaleToZeroDelay => format!(
+            "kept at {desired} until downscale_to_zero_delay ({:?}) has passed",
+            policy.downscale_to_zero_delay
+        ),
         Bound::DownscaleDelay => format!(
             "kept at {desired}, the most that was wanted within downscale_delay ({:?})",
             policy.downscale_delay
@@ -69,6 +75,7 @@ mod tests {
         look_back: Duration::from_millis(200),
         upscale_delay: Duration::from_millis(500),
         downscale_delay: Duration::from_secs(60),
+        downscale_to_zero_delay: Duration::from_secs(300),
     };
 
     fn decision(
@@ -89,8 +96,13 @@ mod tests {
             (Bound::Hysteresis, 2, "; kept at 2, the difference is below 10 %"),
             (Bound::MinReplicas, 4, "; raised to 4 by min_replicas"),
             (Bound::MaxReplicas, 2, "; held at 2 by max_replicas"),
-            (Bound::MachineThreads, 2, "; held at 2 by limits.replica_threads"),
+            (Bound::MachineThreads, 2, "; held at 2 by the pool's share of limits.replica_threads"),
             (Bound::UpscaleDelay, 1, "; kept at 1 until upscale_delay (500ms) has passed"),
+            (
+                Bound::DownscaleToZeroDelay,
+                1,
+                "; kept at 1 until downscale_to_zero_delay (300s) has passed",
+            ),
             (
                 Bound::DownscaleDelay,
                 8,

@@ -1,9 +1,22 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The threads that all replicas of this machine may have together (`limits.replica_threads`).
+/// The threads that all replicas of this machine may have together (`limits.replica_threads`), and
+/// what its pools want of them.
+///
+/// Where they do not suffice for all, each pool may have its max-min fair share: one that wants
+/// less than an even part gets all of that, and what it leaves is for the others. Replicas are
+/// whole, and `min_replicas` come first.
 #[derive(Debug, Clone)]
 pub struct MachineThreads {
-    free: Arc<Mutex<usize>>,
+    ledger: Arc<Mutex<Ledger>>,
+}
+
+/// One pool's part of the machine.
+#[derive(Debug)]
+pub struct PoolThreads {
+    machine: MachineThreads,
+    /// Its place in the ledger.
+    number: usize,
 }
 
 /// Threads of one replica; dropping it frees them.
@@ -13,47 +26,161 @@ pub struct ThreadPermit {
     threads: usize,
 }
 
+#[derive(Debug)]
+struct Ledger {
+    all: usize,
+    free: usize,
+    wants: Vec<Want>,
+}
+
+/// What a pool wants.
+#[derive(Debug, Clone, Copy)]
+struct Want {
+    /// Threads of one replica; none for a simulated one.
+    threads: usize,
+    /// Replicas that it gets in any case.
+    least: u32,
+    replicas: u32,
+}
+
 impl MachineThreads {
     /// A machine with this many threads for replicas.
     pub fn new(threads: usize) -> Self {
-        Self { free: Arc::new(Mutex::new(threads)) }
+        let ledger = Ledger { all: threads, free: threads, wants: Vec::new() };
+        Self { ledger: Arc::new(Mutex::new(ledger)) }
     }
 
-    /// How many replicas of `threads` each could start now. A replica without threads of its own
-    /// is never limited.
-    pub fn room_for(&self, threads: usize) -> u32 {
-        let free = *self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        match free.checked_div(threads) {
-            Some(replicas) => u32::try_from(replicas).unwrap_or(u32::MAX),
-            None => u32::MAX,
-        }
+    /// A further pool, of replicas of so many `threads`, `least` of which it gets in any case: those
+    /// of all pools together must fit.
+    pub fn join(&self, threads: usize, least: u32) -> PoolThreads {
+        let mut ledger = self.lock();
+        ledger.wants.push(Want { threads, least, replicas: least });
+        PoolThreads { machine: self.clone(), number: ledger.wants.len() - 1 }
     }
 
-    /// Takes `threads`, if they are free.
-    pub fn take(&self, threads: usize) -> Option<ThreadPermit> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        *free = free.checked_sub(threads)?;
-        Some(ThreadPermit { machine: self.clone(), threads })
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PoolThreads {
+    /// The pool wants so many replicas from now on, whatever it may have.
+    pub fn want(&self, replicas: u32) {
+        self.machine.lock().wants[self.number].replicas = replicas;
+    }
+
+    /// How many replicas the pool may have, if it wants as many, beside what the others want.
+    /// Without threads of their own they are never limited.
+    pub fn limit(&self) -> u32 {
+        let ledger = self.machine.lock();
+        let mut wants = ledger.wants.clone();
+        wants[self.number].replicas = u32::MAX;
+        shares(ledger.all, &wants)[self.number]
+    }
+
+    /// Takes the threads of one more replica, if they are free.
+    pub fn take(&self) -> Option<ThreadPermit> {
+        let mut ledger = self.machine.lock();
+        let threads = ledger.wants[self.number].threads;
+        ledger.free = ledger.free.checked_sub(threads)?;
+        Some(ThreadPermit { machine: self.machine.clone(), threads })
     }
 }
 
 impl Drop for ThreadPermit {
     fn drop(&mut self) {
-        *self.machine.free.lock().unwrap_or_else(PoisonError::into_inner) += self.threads;
+        self.machine.lock().free += self.threads;
+    }
+}
+
+/// The replicas that each pool may have of `threads`: max-min fair, by progressive filling (Bertsekas
+/// and Gallager, *Data Networks*, 6.5.2), in whole replicas. Among pools with as many threads, the
+/// first comes first.
+fn shares(threads: usize, wants: &[Want]) -> Vec<u32> {
+    let first = |want: &Want| if want.threads == 0 { want.replicas } else { want.least };
+    let mut shares: Vec<u32> = wants.iter().map(first).collect();
+    let taken = |(want, share): (&Want, &u32)| want.threads * *share as usize;
+    let mut left = threads.saturating_sub(wants.iter().zip(&shares).map(taken).sum());
+    loop {
+        let hungry = wants.iter().zip(&shares).enumerate().filter(|(_, (want, share))| {
+            want.threads > 0 && want.threads <= left && **share < want.replicas
+        });
+        let Some((poorest, _)) = hungry.min_by_key(|(_, of)| taken(*of)) else { return shares };
+        shares[poorest] += 1;
+        left -= wants[poorest].threads;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn want(threads: usize, least: u32, replicas: u32) -> Want {
+        Want { threads, least, replicas }
+    }
+
+    #[test]
+    fn shares_are_even_and_what_one_leaves_is_for_the_others() {
+        for (threads, wants, expected) in [
+            (4, vec![want(1, 1, 3), want(1, 1, 2)], vec![2, 2]),
+            (4, vec![want(1, 1, 9), want(1, 1, 1)], vec![3, 1]),
+            (9, vec![want(1, 0, 9), want(1, 0, 2), want(1, 0, 9)], vec![4, 2, 3]),
+            (4, vec![want(1, 3, 9), want(1, 0, 9)], vec![3, 1]),
+            // By threads, not by replicas; what is left over may be too little for one more.
+            (7, vec![want(2, 1, 9), want(1, 1, 9)], vec![2, 3]),
+            (3, vec![want(2, 1, 9), want(2, 0, 9)], vec![1, 0]),
+            (2, vec![want(0, 1, 7), want(1, 0, 9)], vec![7, 2]),
+        ] {
+            assert_eq!(shares(threads, &wants), expected, "{threads} {wants:?}");
+        }
+    }
+
+    #[test]
+    fn a_pool_is_limited_by_what_the_others_want() {
+        let machine = MachineThreads::new(4);
+        let [first, second] = [1, 1].map(|least| machine.join(1, least));
+        assert_eq!((first.limit(), second.limit()), (3, 3));
+        second.want(2);
+        assert_eq!((first.limit(), second.limit()), (2, 3));
+        first.want(3);
+        assert_eq!((first.limit(), second.limit()), (2, 2));
+        assert_eq!(machine.join(0, 0).limit(), u32::MAX);
+    }
 
     #[test]
     fn permits_come_back() {
         let machine = MachineThreads::new(5);
-        let first = machine.take(2).expect("5 are free");
-        assert_eq!((machine.room_for(2), machine.room_for(0)), (1, u32::MAX));
-        assert!(machine.take(4).is_none());
+        let [two, four] = [2, 4].map(|threads| machine.join(threads, 0));
+        let first = two.take().expect("5 are free");
+        assert!(four.take().is_none());
         drop(first);
-        assert_eq!(machine.room_for(1), 5);
+        assert!(four.take().is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_share_can_grow_but_at_the_cost_of_one_that_has_hardly_more(
+            threads in 0usize..40,
+            wants in prop::collection::vec((1usize..4, 0u32..20), 1..6),
+        ) {
+            let wants: Vec<Want> = wants.into_iter().map(|(each, all)| want(each, 0, all)).collect();
+            let shares = shares(threads, &wants);
+            let taken: Vec<usize> =
+                wants.iter().zip(&shares).map(|(w, share)| w.threads * *share as usize).collect();
+            let left = threads - taken.iter().sum::<usize>();
+            for (want, (share, has)) in wants.iter().zip(shares.iter().zip(&taken)) {
+                prop_assert!(*share <= want.replicas);
+                if *share < want.replicas {
+                    prop_assert!(want.threads > left, "free threads");
+                    for (other, more) in wants.iter().zip(&taken) {
+                        let without_its_last = more.saturating_sub(other.threads);
+                        // It is no more, but where the last threads were too few for this one.
+                        prop_assert!(without_its_last < *has + want.threads);
+                    }
+                }
+            }
+        }
     }
 }

@@ -54,7 +54,8 @@ impl Pool {
             policy::Backend::Onnx { .. } => model.num_threads,
             policy::Backend::Simulated { .. } => 0,
         };
-        let replicas = Mutex::new(Replicas::new(spec.clone(), machine, threads));
+        let machine = machine.join(threads, model.autoscaling.min_replicas);
+        let replicas = Mutex::new(Replicas::new(spec.clone(), machine));
         let desired = watch::Sender::new(model.autoscaling.initial_replicas);
         Self {
             model,

@@ -5,14 +5,12 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::{machine::MachineThreads, slot::Slot};
+use super::{machine::PoolThreads, slot::Slot};
 
 /// The replicas of one pool.
 pub(super) struct Replicas {
     spec: Arc<ReplicaSpec>,
-    machine: MachineThreads,
-    /// Threads that one replica takes of the machine's; none for a simulated one.
-    threads: usize,
+    machine: PoolThreads,
     /// How many were ever started, for the ids.
     started: u64,
     slots: Vec<Slot>,
@@ -30,8 +28,8 @@ pub struct ReplicaView {
 }
 
 impl Replicas {
-    pub(super) fn new(spec: ReplicaSpec, machine: MachineThreads, threads: usize) -> Self {
-        Self { spec: Arc::new(spec), machine, threads, started: 0, slots: Vec::new() }
+    pub(super) fn new(spec: ReplicaSpec, machine: PoolThreads) -> Self {
+        Self { spec: Arc::new(spec), machine, started: 0, slots: Vec::new() }
     }
 
     /// How many are there that were not told to go.
@@ -40,16 +38,22 @@ impl Replicas {
         u32::try_from(staying).unwrap_or(u32::MAX)
     }
 
-    /// How many this pool could have, by the machine's free threads.
+    /// How many this pool may have of the machine's threads, beside what the other pools want.
     pub(super) fn machine_limit(&self) -> u32 {
-        self.staying().saturating_add(self.machine.room_for(self.threads))
+        self.machine.limit()
     }
 
-    /// Starts or drains replicas until `desired` are staying, as far as the machine allows.
+    /// The pool wants so many, whatever it may have.
+    pub(super) fn want(&self, replicas: u32) {
+        self.machine.want(replicas);
+    }
+
+    /// Starts or drains replicas until `desired` are staying, as far as threads are free: those of
+    /// draining replicas come free when these are gone.
     pub(super) fn reconcile(&mut self, desired: u32) {
         self.slots.retain(|slot| !slot.is_gone());
         while self.staying() < desired {
-            let Some(threads) = self.machine.take(self.threads) else { break };
+            let Some(threads) = self.machine.take() else { break };
             self.started += 1;
             let id: Arc<str> = format!("{}-{}", self.spec.model, self.started).into();
             info!(replica = %id, "replica starting");

@@ -23,7 +23,7 @@ pub struct Inputs {
     pub waiting: f64,
     /// Measured cost of one entry on one replica, once known.
     pub cost: Option<Duration>,
-    /// How many replicas the machine's threads allow to this pool now.
+    /// How many replicas the machine's threads allow to this pool, beside what other pools want.
     pub machine_limit: u32,
 }
 
@@ -61,12 +61,14 @@ pub enum Bound {
     MinReplicas,
     /// `max_replicas`.
     MaxReplicas,
-    /// `limits.replica_threads`, shared by all pools.
+    /// The pool's share of `limits.replica_threads`.
     MachineThreads,
     /// `upscale_delay` has not passed yet.
     UpscaleDelay,
     /// `downscale_delay` has not passed yet.
     DownscaleDelay,
+    /// `downscale_to_zero_delay` has not passed yet.
+    DownscaleToZeroDelay,
 }
 
 /// Decides how many replicas a pool shall have.
@@ -76,9 +78,11 @@ pub struct Scaler {
     desired: u32,
     /// Since when more replicas are wanted than desired.
     wants_more_since: Option<Instant>,
-    /// What was wanted during `downscale_delay`: times rise, numbers fall, so that the first is the
-    /// largest.
+    /// What was wanted during `downscale_delay`, whatever the machine allows: times rise, numbers
+    /// fall, so that the first is the largest.
     recently_wanted: VecDeque<(Instant, u32)>,
+    /// Since when none is wanted.
+    wants_none_since: Option<Instant>,
 }
 
 impl Scaler {
@@ -86,12 +90,17 @@ impl Scaler {
     pub fn new(policy: Autoscaling, now: Instant) -> Self {
         let desired = policy.initial_replicas;
         let recently_wanted = VecDeque::from([(now, desired)]);
-        Self { policy, desired, wants_more_since: None, recently_wanted }
+        Self { policy, desired, wants_more_since: None, recently_wanted, wants_none_since: None }
     }
 
     /// How many replicas there shall be, as decided last.
     pub fn desired(&self) -> u32 {
         self.desired
+    }
+
+    /// The largest number that was wanted during `downscale_delay`, whatever the machine allows.
+    pub fn wanted(&self) -> u32 {
+        self.recently_wanted.front().map_or(self.desired, |&(_, number)| number)
     }
 
     /// Above this many ongoing requests the next decision can want more replicas.
@@ -111,13 +120,17 @@ impl Scaler {
     pub fn decide(&mut self, inputs: Inputs) -> Decision {
         let demand = inputs.ongoing + inputs.shed + inputs.waiting;
         let raw = self.replicas_for(demand, inputs.cost);
-        let (wanted, clamp) = self.clamp(self.settle(raw), inputs.machine_limit);
-        let largest = self.remember(inputs.now, wanted);
+        let (wanted, clamp) = self.clamp(self.settle(raw));
+        self.remember(inputs.now, wanted);
+        // The minimum is guaranteed when the policy is read.
+        let allowed = inputs.machine_limit.max(self.policy.min_replicas);
+        let (wanted, clamp) =
+            if wanted > allowed { (allowed, Bound::MachineThreads) } else { (wanted, clamp) };
         let bound = if wanted > self.desired {
             self.grow(inputs.now, wanted, clamp)
         } else {
             self.wants_more_since = None;
-            self.shrink(wanted, largest, clamp)
+            self.shrink(inputs.now, wanted, allowed, clamp)
         };
         let bound = match bound {
             Bound::Demand if self.is_held_by_hysteresis(raw) => Bound::Hysteresis,
@@ -156,24 +169,20 @@ impl Scaler {
         raw.ceil() as u32 != self.desired
     }
 
-    fn clamp(&self, wanted: u32, machine_limit: u32) -> (u32, Bound) {
+    fn clamp(&self, wanted: u32) -> (u32, Bound) {
         let Autoscaling { min_replicas, max_replicas, .. } = self.policy;
         if wanted < min_replicas {
             (min_replicas, Bound::MinReplicas)
-        } else if wanted > max_replicas.min(machine_limit) {
-            if machine_limit < max_replicas {
-                // The minimum is guaranteed when the policy is read.
-                (machine_limit.max(min_replicas), Bound::MachineThreads)
-            } else {
-                (max_replicas, Bound::MaxReplicas)
-            }
+        } else if wanted > max_replicas {
+            (max_replicas, Bound::MaxReplicas)
         } else {
             (wanted, Bound::Demand)
         }
     }
 
-    /// Notes what is wanted and answers the largest within `downscale_delay`.
-    fn remember(&mut self, now: Instant, wanted: u32) -> u32 {
+    /// Notes what is wanted, and forgets what was before `downscale_delay`.
+    fn remember(&mut self, now: Instant, wanted: u32) {
+        self.wants_none_since = (wanted == 0).then(|| self.wants_none_since.unwrap_or(now));
         let recent = &mut self.recently_wanted;
         while recent.back().is_some_and(|&(_, number)| number <= wanted) {
             recent.pop_back();
@@ -183,7 +192,6 @@ impl Scaler {
         while recent.len() > 1 && recent.front().is_some_and(|&(at, _)| now >= at + delay) {
             recent.pop_front();
         }
-        recent.front().map_or(wanted, |&(_, number)| number)
     }
 
     fn grow(&mut self, now: Instant, wanted: u32, clamp: Bound) -> Bound {
@@ -196,11 +204,22 @@ impl Scaler {
         clamp
     }
 
-    fn shrink(&mut self, wanted: u32, largest: u32, clamp: Bound) -> Bound {
-        if largest < self.desired {
-            self.desired = largest;
+    fn shrink(&mut self, now: Instant, wanted: u32, allowed: u32, clamp: Bound) -> Bound {
+        let none_since = self.wants_none_since;
+        let idle =
+            none_since.is_some_and(|since| now >= since + self.policy.downscale_to_zero_delay);
+        let least = match (self.desired, idle) {
+            // The last one has a delay of its own.
+            (0 | 1, true) => 0,
+            (_, true) => self.wanted(),
+            (_, false) => self.wanted().max(1),
+        };
+        self.desired = self.desired.min(least).min(allowed);
+        match (wanted, self.desired) {
+            (0, 1) => Bound::DownscaleToZeroDelay,
+            (wanted, desired) if wanted < desired => Bound::DownscaleDelay,
+            _ => clamp,
         }
-        if wanted < self.desired { Bound::DownscaleDelay } else { clamp }
     }
 }
 

@@ -116,4 +116,7 @@ pub(in crate::policy) struct RawAutoscaling {
     /// How long fewer replicas must be wanted before some stop.
     #[schemars(transform = autoscaling::DOWNSCALE_DELAY.form())]
     pub downscale_delay: Option<Text>,
+    /// How long none must be wanted before the last one stops; only with `min_replicas: 0`.
+    #[schemars(transform = autoscaling::DOWNSCALE_TO_ZERO_DELAY.form())]
+    pub downscale_to_zero_delay: Option<Text>,
 }

@@ -64,6 +64,7 @@ fn the_least_policy_has_the_documented_defaults() {
         (scaling.look_back, scaling.upscale_delay, scaling.downscale_delay),
         (ms(200), ms(0), ms(60_000))
     );
+    assert_eq!(scaling.downscale_to_zero_delay, ms(60_000));
 }
 
 #[test]

@@ -96,6 +96,10 @@ fn autoscaling() {
             "models.m.autoscaling.initial_replicas: initial_replicas must be from min_replicas to max_replicas, 1 to 10;",
         ),
         (
+            "models: { m: { artifact: a, autoscaling: { downscale_to_zero_delay: ▸5s } } }",
+            "models.m.autoscaling.downscale_to_zero_delay: goes only with min_replicas: 0, but that is 1; leave it out",
+        ),
+        (
             "models: { m: { artifact: a, autoscaling: { max_replicas: ▸0 } } }",
             "models.m.autoscaling.max_replicas: a whole number from 1 to 1000; got `0`",
         ),

@@ -11,6 +11,7 @@ fn policy() -> Autoscaling {
         look_back: Duration::from_millis(200),
         upscale_delay: Duration::ZERO,
         downscale_delay: Duration::from_secs(3),
+        downscale_to_zero_delay: Duration::from_secs(3),
     }
 }
 
@@ -108,9 +109,48 @@ fn no_demand_scales_to_zero_and_any_demand_back() {
         min_replicas: 0,
         initial_replicas: 0,
         downscale_delay: Duration::ZERO,
+        downscale_to_zero_delay: Duration::ZERO,
         ..policy()
     };
     assert_eq!(desired(policy, &[(0, 0.0), (100, 0.1), (200, 0.0)]), [0, 1, 0]);
+}
+
+#[test]
+fn the_last_one_stops_after_a_delay_of_its_own() {
+    let policy = |downscale, to_zero| Autoscaling {
+        min_replicas: 0,
+        downscale_delay: Duration::from_secs(downscale),
+        downscale_to_zero_delay: Duration::from_secs(to_zero),
+        ..policy()
+    };
+    let at = |seconds: [u64; 6]| seconds.map(|second| (second * 1000, 0.0));
+    let demand = [[(0, 30.0)].as_slice(), &at([1, 2, 4, 5, 9, 11])].concat();
+    // Longer than that of the others: down to one first.
+    assert_eq!(desired(policy(3, 10), &demand), [8, 8, 8, 1, 1, 1, 0]);
+    // Shorter: the others wait for theirs, and nothing holds the last one then.
+    assert_eq!(desired(policy(8, 2), &demand), [8, 8, 8, 8, 8, 0, 0]);
+    let one = [(0, 3.0), (1000, 0.0), (2000, 0.0), (3000, 0.0)];
+    assert_eq!(desired(policy(8, 2), &one), [1, 1, 1, 0]);
+    assert_eq!(run(policy(3, 10), &one)[3], (1, Bound::DownscaleToZeroDelay));
+    // A request in between begins the delay anew.
+    let again = [(0, 3.0), (1000, 0.0), (2000, 3.0), (3000, 0.0), (4000, 0.0), (5000, 0.0)];
+    assert_eq!(desired(policy(8, 2), &again), [1, 1, 1, 1, 1, 0]);
+}
+
+#[test]
+fn a_pool_gives_back_what_others_may_have_at_once_and_keeps_wanting_it() {
+    let start = Instant::now();
+    let mut scaler = Scaler::new(policy(), start);
+    let mut decide = |millis, ongoing, machine_limit| {
+        let now = start + Duration::from_millis(millis);
+        let inputs = Inputs { now, ongoing, shed: 0.0, waiting: 0.0, cost: None, machine_limit };
+        let decision = scaler.decide(inputs);
+        (decision.desired, decision.bound, scaler.wanted())
+    };
+    assert_eq!(decide(0, 24.0, 8), (6, Bound::Demand, 6));
+    assert_eq!(decide(100, 24.0, 2), (2, Bound::MachineThreads, 6));
+    assert_eq!(decide(200, 3.0, 2), (2, Bound::DownscaleDelay, 6));
+    assert_eq!(decide(300, 24.0, 8), (6, Bound::Demand, 6));
 }
 
 #[test]
