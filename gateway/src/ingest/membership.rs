@@ -12,8 +12,12 @@ use std::{
 /// had ended meanwhile. A rebalance that goes well waits for lost members, so for a session. And it
 /// never asks again where to begin with its partitions, when a coordinator has refused to say
 /// because the group was just moving.
+///
+/// Where the network is slow, each client needs its time: the next one gets twice as much, until
+/// one is a member.
 #[derive(Debug)]
 pub struct Membership {
+    session: Duration,
     /// How long a consumer without partitions may be joining.
     patience: Duration,
     joins_since: Option<Instant>,
@@ -46,6 +50,8 @@ pub enum Astray {
 
 /// What a rebalance may take beyond a session.
 const ALLOWANCE: Duration = Duration::from_secs(15);
+/// The same after others have not become members.
+const MOST_ALLOWANCE: Duration = Duration::from_secs(120);
 /// How long it may take until it is known where to begin with partitions: others may have to end
 /// their transactions first, which takes 10 s at most if they are of this program.
 const BEGINNING: Duration = Duration::from_secs(20);
@@ -53,18 +59,21 @@ const BEGINNING: Duration = Duration::from_secs(20);
 impl Membership {
     /// Of a consumer whose session ends after `session` of silence.
     pub fn new(session: Duration) -> Self {
-        let patience = session + session.min(ALLOWANCE);
-        Self { patience, joins_since: None, idles_since: None }
+        Self { session, patience: session + ALLOWANCE, joins_since: None, idles_since: None }
     }
 
     /// Another client is to be watched from now on.
     pub fn begins_anew(&mut self) {
+        self.patience = (self.patience * 2).min(self.session + MOST_ALLOWANCE);
         (self.joins_since, self.idles_since) = (None, None);
     }
 
     /// Whether it is astray, after this look: it has been in the same wait for too long, all the
     /// while a broker answered.
     pub fn look(&mut self, seen: Sight, now: Instant) -> Option<Astray> {
+        if seen.steady {
+            self.patience = self.session + ALLOWANCE;
+        }
         let joins = !seen.steady && seen.under_way && seen.partitions == 0;
         let joins = lasts(&mut self.joins_since, joins && seen.can_go_on, now);
         let idles = lasts(&mut self.idles_since, seen.unread > 0 && seen.can_go_on, now);
@@ -112,7 +121,7 @@ mod tests {
 
     #[test]
     fn one_that_joins_for_longer_than_a_rebalance_takes_is_astray() {
-        assert_eq!(astray(|_| JOINS), Some((13, Astray::Joining)));
+        assert_eq!(astray(|_| JOINS), Some((22, Astray::Joining)));
     }
 
     #[test]
@@ -137,14 +146,21 @@ mod tests {
     fn a_wait_begins_anew_when_it_ended_or_no_broker_answered() {
         for between in [MEMBER, Sight { can_go_on: false, ..JOINS }] {
             let look = |second| if second == 10 { between } else { JOINS };
-            assert_eq!(astray(look), Some((24, Astray::Joining)));
+            assert_eq!(astray(look), Some((33, Astray::Joining)));
         }
         let look = |second| if second == 10 { MEMBER } else { IDLES };
         assert_eq!(astray(look), Some((32, Astray::Idling)));
     }
 
     #[test]
-    fn long_sessions_add_no_more_than_the_allowance() {
-        assert_eq!(Membership::new(Duration::from_secs(45)).patience, Duration::from_secs(60));
+    fn each_client_has_twice_the_time_until_one_is_a_member() {
+        let (mut membership, now) = (Membership::new(SESSION), Instant::now());
+        let mut seconds = || {
+            membership.begins_anew();
+            membership.patience.as_secs()
+        };
+        assert_eq!([(); 5].map(|()| seconds()), [42, 84, 126, 126, 126]);
+        membership.look(MEMBER, now);
+        assert_eq!(membership.patience.as_secs(), 21);
     }
 }
