@@ -29,6 +29,22 @@ struct Tied {
 #[derive(Deserialize)]
 struct Statistics {
     brokers: Brokers,
+    /// Messages on their way.
+    msg_cnt: u64,
+    /// Of a consumer.
+    cgrp: Option<Group>,
+    /// Of an idempotent producer.
+    eos: Option<Transactions>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct Transactions {
+    txn_state: String,
 }
 
 /// The client is told no more often than this; it keeps each list.
@@ -49,7 +65,7 @@ impl Lifeline {
     /// Looks at the client's statistics. To be called from its callback alone.
     pub(super) fn look(&self, statistics: &[u8]) {
         let seen = serde_json::from_slice(statistics);
-        if seen.is_ok_and(|Statistics { brokers }| brokers.are_forgotten())
+        if seen.is_ok_and(|seen: Statistics| seen.wants_a_broker() && seen.brokers.are_forgotten())
             && let Some(tied) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)
             && tied.told_at.is_none_or(|told_at| told_at.elapsed() > PAUSE)
         {
@@ -57,6 +73,38 @@ impl Lifeline {
             // SAFETY: a client that calls back has not been destroyed, and the text ends with NUL.
             let added = unsafe { rd_kafka_brokers_add(tied.client, tied.brokers.as_ptr()) };
             tracing::debug!(added, "kafka client asked none of its brokers, told it these again");
+        }
+    }
+}
+
+impl Statistics {
+    /// One that has nothing to do asks no broker either.
+    fn wants_a_broker(&self) -> bool {
+        let without_coordinator = self.cgrp.as_ref().is_some_and(|group| group.state != "up");
+        let idle = ["Init", "ReadyNotAcked", "Ready"];
+        let in_transaction = self.eos.as_ref().is_some_and(|eos| !idle.contains(&&*eos.txn_state));
+        self.msg_cnt > 0 || without_coordinator || in_transaction
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_wants_a_broker_for_messages_a_coordinator_or_a_transaction() {
+        for (more, wants) in [
+            (r#""msg_cnt": 0"#, false),
+            (r#""msg_cnt": 1"#, true),
+            (r#""msg_cnt": 0, "cgrp": {"state": "up"}"#, false),
+            (r#""msg_cnt": 0, "cgrp": {"state": "query-coord"}"#, true),
+            (r#""msg_cnt": 0, "eos": {"txn_state": "Ready"}"#, false),
+            (r#""msg_cnt": 0, "eos": {"txn_state": "WaitPID"}"#, true),
+            (r#""msg_cnt": 0, "eos": {"txn_state": "CommittingTransaction"}"#, true),
+        ] {
+            let seen: Statistics =
+                serde_json::from_str(&format!(r#"{{"brokers": {{}}, {more}}}"#)).unwrap();
+            assert_eq!(seen.wants_a_broker(), wants, "{more}");
         }
     }
 }

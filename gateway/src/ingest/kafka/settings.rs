@@ -26,6 +26,9 @@ const FETCHED_AHEAD_KIB: &str = "16384";
 /// Records of one partition that librdkafka may fetch ahead. Small ones take several times their
 /// size in its memory, which the bound on bytes does not count.
 const FETCHED_AHEAD: &str = "1000";
+/// What one fetch may bring of a partition, but at least one batch. The default of 1 MiB is thousands
+/// of small records more than [`FETCHED_AHEAD`] wherever a backlog is read on.
+const FETCHED_AT_ONCE: &str = "65536";
 /// The largest dead letter: a record that Kafka took by its defaults, with its headers.
 const MAX_DEAD_LETTER: u64 = 2 << 20;
 /// How long a transaction may be open: it is begun when all that belongs to it is there, so this is
@@ -48,6 +51,7 @@ pub(super) fn consumer(ingest: &Ingest, instance: Option<&str>) -> ClientConfig 
         .set("topic.metadata.refresh.interval.ms", milliseconds(ingest.metadata_refresh))
         .set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB)
         .set("queued.min.messages", FETCHED_AHEAD)
+        .set("max.partition.fetch.bytes", FETCHED_AT_ONCE)
         .set("fetch.min.bytes", FETCH_MIN_BYTES)
         .set("fetch.wait.max.ms", milliseconds(FETCH_WAIT))
         .set("statistics.interval.ms", milliseconds(STATISTICS_INTERVAL));
