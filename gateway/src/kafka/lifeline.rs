@@ -5,9 +5,6 @@ use std::{
 };
 
 use rdkafka::{ClientContext, bindings::rd_kafka_brokers_add, client::Client, types::RDKafka};
-use serde::Deserialize;
-
-use super::brokers::Brokers;
 
 /// Tells a client its brokers again when it has forgotten all of them.
 ///
@@ -25,28 +22,6 @@ struct Tied {
     told_at: Option<Instant>,
 }
 
-/// The part of a client's statistics that is looked at.
-#[derive(Deserialize)]
-struct Statistics {
-    brokers: Brokers,
-    /// Messages on their way.
-    msg_cnt: u64,
-    /// Of a consumer.
-    cgrp: Option<Group>,
-    /// Of an idempotent producer.
-    eos: Option<Transactions>,
-}
-
-#[derive(Deserialize)]
-struct Group {
-    state: String,
-}
-
-#[derive(Deserialize)]
-struct Transactions {
-    txn_state: String,
-}
-
 /// The client is told no more often than this; it keeps each list.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -62,49 +37,16 @@ impl Lifeline {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tied);
     }
 
-    /// Looks at the client's statistics. To be called from its callback alone.
-    pub(super) fn look(&self, statistics: &[u8]) {
-        let seen = serde_json::from_slice(statistics);
-        if seen.is_ok_and(|seen: Statistics| seen.wants_a_broker() && seen.brokers.are_forgotten())
-            && let Some(tied) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Tells the client its brokers, unless it was told just now. To be called from its callbacks
+    /// alone.
+    pub(super) fn throw(&self) {
+        if let Some(tied) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)
             && tied.told_at.is_none_or(|told_at| told_at.elapsed() > PAUSE)
         {
             tied.told_at = Some(Instant::now());
             // SAFETY: a client that calls back has not been destroyed, and the text ends with NUL.
             let added = unsafe { rd_kafka_brokers_add(tied.client, tied.brokers.as_ptr()) };
             tracing::debug!(added, "kafka client asked none of its brokers, told it these again");
-        }
-    }
-}
-
-impl Statistics {
-    /// One that has nothing to do asks no broker either.
-    fn wants_a_broker(&self) -> bool {
-        let without_coordinator = self.cgrp.as_ref().is_some_and(|group| group.state != "up");
-        let idle = ["Init", "ReadyNotAcked", "Ready"];
-        let in_transaction = self.eos.as_ref().is_some_and(|eos| !idle.contains(&&*eos.txn_state));
-        self.msg_cnt > 0 || without_coordinator || in_transaction
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_wants_a_broker_for_messages_a_coordinator_or_a_transaction() {
-        for (more, wants) in [
-            (r#""msg_cnt": 0"#, false),
-            (r#""msg_cnt": 1"#, true),
-            (r#""msg_cnt": 0, "cgrp": {"state": "up"}"#, false),
-            (r#""msg_cnt": 0, "cgrp": {"state": "query-coord"}"#, true),
-            (r#""msg_cnt": 0, "eos": {"txn_state": "Ready"}"#, false),
-            (r#""msg_cnt": 0, "eos": {"txn_state": "WaitPID"}"#, true),
-            (r#""msg_cnt": 0, "eos": {"txn_state": "CommittingTransaction"}"#, true),
-        ] {
-            let seen: Statistics =
-                serde_json::from_str(&format!(r#"{{"brokers": {{}}, {more}}}"#)).unwrap();
-            assert_eq!(seen.wants_a_broker(), wants, "{more}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod brokers;
 mod lifeline;
+mod producing;
 mod security;
 mod settings;
 mod watch;

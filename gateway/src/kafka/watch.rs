@@ -7,7 +7,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::lifeline::Lifeline;
+use super::{lifeline::Lifeline, producing::Statistics};
 
 /// The context of a client, which it watches: its log lines and errors go to our log, and nowhere
 /// else, and it does not stay without brokers. Clones are of one client.
@@ -34,6 +34,11 @@ impl Watch {
     /// It is of this client, whose settings name these brokers.
     pub(crate) fn tie<C: ClientContext>(&self, client: &Client<C>, brokers: &str) {
         self.lifeline.tie(client, brokers);
+    }
+
+    /// The client wants a broker and asks none, as its statistics say.
+    pub(crate) fn forsaken(&self) {
+        self.lifeline.throw();
     }
 
     /// A transient error: each kind is logged as a warning once until the client works again, since
@@ -100,8 +105,11 @@ impl ClientContext for Watch {
         self.trouble(&error, reason);
     }
 
+    /// A producer's.
     fn stats_raw(&self, statistics: &[u8]) {
-        self.lifeline.look(statistics);
+        if serde_json::from_slice(statistics).is_ok_and(|seen: Statistics| seen.forsaken()) {
+            self.forsaken();
+        }
     }
 }
 

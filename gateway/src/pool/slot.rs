@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::machine::ThreadPermit;
+use crate::backoff::{Backoff, chance};
 
 /// A replica's place in its pool: keeps one replica running until it is drained.
 ///
@@ -43,10 +44,6 @@ struct Failure {
     at_start: bool,
 }
 
-/// The first back-off after a failure; it doubles with each further one.
-const FIRST_BACKOFF: Duration = Duration::from_millis(500);
-/// The longest back-off.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// A replica that ran for so long starts with the first back-off again.
 const PROVEN_AFTER: Duration = Duration::from_secs(60);
 
@@ -131,7 +128,7 @@ impl Failure {
 
 impl Keeper {
     async fn keep(self) {
-        let mut backoff = FIRST_BACKOFF;
+        let mut backoff = Backoff::default();
         while !self.drain.is_cancelled() {
             self.set(ReplicaState::Starting);
             let started = Instant::now();
@@ -139,13 +136,14 @@ impl Keeper {
                 self.spec.clone().run(self.id.clone(), self.status.clone(), self.drain.clone());
             let Err(failure) = run.await else { break };
             if started.elapsed() > PROVEN_AFTER {
-                backoff = FIRST_BACKOFF;
+                backoff = Backoff::default();
             }
-            warn!(replica = %self.id, %failure, ?backoff, "replica failed");
+            let wait = backoff.next_wait(chance());
+            warn!(replica = %self.id, %failure, ?wait, "replica failed");
             self.note(&failure);
             self.set(ReplicaState::Failed);
             tokio::select! {
-                () = sleep(backoff) => backoff = (backoff * 2).min(LONGEST_BACKOFF),
+                () = sleep(wait) => {}
                 () = self.drain.cancelled() => {}
             }
         }

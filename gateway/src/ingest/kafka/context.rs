@@ -10,7 +10,7 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use super::{beginning, group::SharedGroup};
+use super::{beginning, group::SharedGroup, statistics::Statistics};
 use crate::kafka::Watch;
 
 /// The client of a consumer.
@@ -49,9 +49,12 @@ impl ClientContext for GroupContext {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        self.watch.stats_raw(statistics);
+        let Some(statistics) = Statistics::read(statistics) else { return };
+        if statistics.forsaken() {
+            self.watch.forsaken();
+        }
         if !self.is_given_up() {
-            self.group.lock().measure(statistics);
+            self.group.lock().measure(&statistics);
         }
     }
 

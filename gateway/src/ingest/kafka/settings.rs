@@ -12,8 +12,10 @@ use crate::{
 pub(super) const STATISTICS_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a dead letter may be under way before its failure is logged and it is sent anew.
 const DEAD_LETTER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest heartbeat interval, which is librdkafka's default.
-const MAX_HEARTBEAT: Duration = Duration::from_secs(3);
+/// How often a member tells its group that it lives, and learns in turn that another has come or
+/// gone. A rebalance waits for the last of them, twice where partitions change hands, and the default
+/// is 3 s. The shortest session has 12 of these.
+const HEARTBEAT: Duration = Duration::from_millis(500);
 /// A broker answers a fetch as soon as it has so much. Each fetch names every partition, so one for
 /// every few records would cost more than the records: at 150 partitions, three times the
 /// processor time of the client.
@@ -46,7 +48,7 @@ pub(super) fn consumer(ingest: &Ingest, instance: Option<&str>) -> ClientConfig 
         .set("auto.offset.reset", reset(ingest.start))
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", milliseconds(ingest.session_timeout))
-        .set("heartbeat.interval.ms", milliseconds(heartbeat(ingest.session_timeout)))
+        .set("heartbeat.interval.ms", milliseconds(HEARTBEAT))
         .set("max.poll.interval.ms", milliseconds(poll_interval(ingest.session_timeout)))
         .set("topic.metadata.refresh.interval.ms", milliseconds(ingest.metadata_refresh))
         .set("queued.max.messages.kbytes", FETCHED_AHEAD_KIB)
@@ -106,11 +108,6 @@ fn reset(start: Start) -> &'static str {
         Start::Committed | Start::Earliest => "earliest",
         Start::Latest => "latest",
     }
-}
-
-/// Three in a session, so that a lost one does not end it.
-fn heartbeat(session: Duration) -> Duration {
-    (session / 3).min(MAX_HEARTBEAT)
 }
 
 /// Our thread stays away from its poll for about 15 s at most: a revocation waits for what is in

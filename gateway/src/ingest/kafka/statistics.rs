@@ -11,8 +11,9 @@ use crate::{
     kafka::Brokers,
 };
 
-/// What we read of librdkafka's statistics (its STATISTICS.md). Its own `consumer_lag` counts from
-/// the committed offset, so it holds what is in flight; ours counts from what was taken.
+/// What is looked at of a consumer's statistics (librdkafka's STATISTICS.md). Its own
+/// `consumer_lag` counts from the committed offset, so it holds what is in flight; ours counts from
+/// what was taken.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Statistics {
@@ -31,12 +32,11 @@ struct GroupStatistics {
 #[derive(Deserialize)]
 struct TopicStatistics {
     #[serde(default)]
-    partitions: HashMap<String, PartitionStatistics>,
+    partitions: HashMap<i32, PartitionStatistics>,
 }
 
 #[derive(Deserialize)]
 struct PartitionStatistics {
-    partition: i32,
     /// The offset after the partition's last record; negative while unknown.
     hi_offset: i64,
     /// The next offset to be fetched; negative while unknown. (What was fetched and not handed out
@@ -59,11 +59,14 @@ enum FetchState {
 
 impl Statistics {
     /// Nothing, if they cannot be read.
-    pub(super) fn read(json: &[u8]) -> Self {
-        serde_json::from_slice(json).unwrap_or_else(|error| {
-            tracing::debug!(%error, "librdkafka's statistics cannot be read");
-            Self::default()
-        })
+    pub(super) fn read(json: &[u8]) -> Option<Self> {
+        let unreadable = |error| tracing::debug!(%error, "librdkafka's statistics cannot be read");
+        serde_json::from_slice(json).map_err(unreadable).ok()
+    }
+
+    /// Whether the consumer wants a coordinator and asks no broker.
+    pub(super) fn forsaken(&self) -> bool {
+        !self.has_coordinator() && self.brokers.are_forgotten()
     }
 
     /// The ends of the assigned partitions, as far as they are known.
@@ -91,7 +94,7 @@ impl Statistics {
             steady: self.cgrp.join_state == "steady",
             // Without topics that match it goes back and forth between these two.
             under_way: self.brokers.coordinator_owes()
-                || self.cgrp.state != "up"
+                || !self.has_coordinator()
                 || !["init", "wait-metadata"].contains(&&*self.cgrp.join_state),
             can_go_on: self.brokers.answer() || self.brokers.are_forgotten(),
             partitions,
@@ -99,9 +102,12 @@ impl Statistics {
         }
     }
 
+    fn has_coordinator(&self) -> bool {
+        self.cgrp.state == "up"
+    }
+
     fn partition(&self, partition: &Partition) -> Option<&PartitionStatistics> {
-        let topic = self.topics.get(&partition.topic)?;
-        topic.partitions.values().find(|seen| seen.partition == partition.number)
+        self.topics.get(&partition.topic)?.partitions.get(&partition.number)
     }
 }
 
@@ -112,20 +118,20 @@ mod tests {
     #[test]
     fn only_assigned_partitions_with_known_ends_count() {
         let json = br#"{"name": "x", "topics": {"camera_1": {"partitions": {
-            "0": {"partition": 0, "hi_offset": 50, "next_offset": 40, "fetch_state": "active"},
-            "1": {"partition": 1, "hi_offset": 50, "next_offset": 40, "fetch_state": "active"},
-            "2": {"partition": 2, "hi_offset": -1001, "next_offset": 0, "fetch_state": "active"},
-            "-1": {"partition": -1, "hi_offset": 9, "next_offset": 0, "fetch_state": "active"},
-            "3": {"partition": 3, "hi_offset": 50, "next_offset": 40, "fetch_state": "active"}}}}}"#;
+            "0": {"hi_offset": 50, "next_offset": 40, "fetch_state": "active"},
+            "1": {"hi_offset": 50, "next_offset": 40, "fetch_state": "active"},
+            "2": {"hi_offset": -1001, "next_offset": 0, "fetch_state": "active"},
+            "-1": {"hi_offset": 9, "next_offset": 0, "fetch_state": "active"},
+            "3": {"hi_offset": 50, "next_offset": 40, "fetch_state": "active"}}}}}"#;
         let mut tracker = Tracker::default();
         let partition = |number| Partition { topic: "camera_1".into(), number };
         (0..3).for_each(|number| tracker.assign(partition(number)));
         tracker.take(&partition(1), 29, 1).unwrap();
-        let mut ends = Statistics::read(json).partition_ends(&tracker);
+        let mut ends = Statistics::read(json).unwrap().partition_ends(&tracker);
         ends.sort_by_key(|end| end.partition.number);
         let found: Vec<_> = ends.iter().map(|e| (e.partition.number, e.end, e.position)).collect();
         assert_eq!(found, [(0, 50, 40), (1, 50, 30)]);
-        assert!(Statistics::read(b"no json").partition_ends(&tracker).is_empty());
+        assert!(Statistics::read(b"no json").is_none());
     }
 
     #[test]
@@ -136,7 +142,7 @@ mod tests {
                     "stateage": 1, "waitresp_cnt": {owed}, "rxidle": 1}}}},
                     "cgrp": {{"state": "{state}", "join_state": "{join_state}"}}}}"#
             );
-            let sight = Statistics::read(json.as_bytes()).sight(&Tracker::default());
+            let sight = Statistics::read(json.as_bytes()).unwrap().sight(&Tracker::default());
             (sight.steady, sight.under_way)
         };
         for (state, join_state, owed, expected) in [
@@ -152,17 +158,31 @@ mod tests {
     }
 
     #[test]
+    fn one_without_a_coordinator_and_brokers_is_forsaken() {
+        let up = r#""b": {"source": "learned", "state": "UP", "stateage": 1, "waitresp_cnt": 0, "rxidle": 1}"#;
+        for (state, brokers, forsaken) in
+            [("up", "", false), ("query-coord", "", true), ("query-coord", up, false)]
+        {
+            let json = format!(
+                r#"{{"brokers": {{{brokers}}}, "cgrp": {{"state": "{state}", "join_state": "init"}}}}"#
+            );
+            let seen = Statistics::read(json.as_bytes()).unwrap();
+            assert_eq!(seen.forsaken(), forsaken, "{json}");
+        }
+    }
+
+    #[test]
     fn partitions_that_are_ours_and_not_begun_are_unread() {
         let of = |number: usize, state: &str| {
             format!(
-                r#""{number}": {{"partition": {number}, "hi_offset": -1001, "next_offset": -1001,
+                r#""{number}": {{"hi_offset": -1001, "next_offset": -1001,
                     "fetch_state": "{state}"}}"#
             )
         };
         let states = ["none", "stopped", "stopping", "active", "offset-query", "none"];
         let partitions: Vec<_> = states.iter().enumerate().map(|(n, state)| of(n, state)).collect();
         let topics = format!(r#"{{"camera_1": {{"partitions": {{{}}}}}}}"#, partitions.join(","));
-        let statistics = Statistics::read(format!(r#"{{"topics": {topics}}}"#).as_bytes());
+        let statistics = Statistics::read(format!(r#"{{"topics": {topics}}}"#).as_bytes()).unwrap();
         let mut tracker = Tracker::default();
         let ours = |number| Partition { topic: "camera_1".into(), number };
         (0..5).for_each(|number| tracker.assign(ours(number)));

@@ -80,10 +80,9 @@ impl Group {
         Some(skipped)
     }
 
-    /// librdkafka's statistics: the ends of the partitions, and how the client stands in the group.
+    /// The client's statistics: the ends of the partitions, and how the client stands in the group.
     /// Ends of paused partitions are asked for, to be known the next time.
-    pub(in crate::ingest::kafka) fn measure(&mut self, statistics: &[u8]) {
-        let statistics = Statistics::read(statistics);
+    pub(in crate::ingest::kafka) fn measure(&mut self, statistics: &Statistics) {
         let sight = statistics.sight(&self.tracker);
         if sight.steady {
             self.status.set_member(true);
