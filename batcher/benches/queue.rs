@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use divan::{Bencher, counter::ItemsCount};
 use framegate_batcher::{
-    EntryId, Job, NewEntry, Origin, PoolLimits, PoolQueue, Priority, Removal, ReplicaSeat,
+    BatchLimits, EntryId, Job, NewEntry, Origin, PoolLimits, PoolQueue, Priority, Removal,
+    ReplicaSeat,
 };
 
 fn main() {
@@ -30,8 +31,7 @@ fn lives(bencher: Bencher, seats: usize) {
     let queue = PoolQueue::new(PoolLimits {
         max_queued: ENTRIES,
         max_queued_ingest: ENTRIES,
-        max_batch_size: 16,
-        batch_wait_timeout: Duration::from_millis(5),
+        batch: BatchLimits { max_batch_size: 16, batch_wait_timeout: Duration::from_millis(5) },
     });
     let mut seats: Vec<ReplicaSeat<Nothing>> = (0..seats).map(|_| queue.register()).collect();
     bencher.counter(ItemsCount::new(ENTRIES)).bench_local(|| {

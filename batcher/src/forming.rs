@@ -6,7 +6,7 @@ mod tests;
 use tokio::time::Instant;
 
 use crate::entry::Claimed;
-use crate::limits::PoolLimits;
+use crate::limits::BatchLimits;
 
 /// What a replica has at hand for its next batch, in claim order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Forming {
 /// waited for `batch_wait_timeout`: since it was submitted if nothing more is loading (so that
 /// under a backlog nobody waits twice), since it was claimed if something is.
 #[must_use]
-pub fn verdict(forming: &Forming, limits: &PoolLimits, now: Instant) -> Verdict {
+pub fn verdict(forming: &Forming, limits: &BatchLimits, now: Instant) -> Verdict {
     let (Some(enqueued_at), Some(claimed_at)) =
         (forming.oldest_enqueued_at, forming.oldest_claimed_at)
     else {

@@ -29,16 +29,23 @@ mod effects;
 mod state;
 
 // The shell: the side of the callers, then the side of the replicas.
+mod clock;
 mod pool;
 mod replica_seat;
 
-// What a replica makes of its claim.
+// What a replica makes of its claim, and how large that is to be.
+mod desk;
 mod forming;
+mod sizing;
 
+pub use clock::Clock;
+pub use desk::{Desk, Formed, Slot};
 pub use entry::{
     Charge, Claimed, EntryId, Job, Latest, NewEntry, Origin, Priority, PriorityOutOfRange, Removal,
 };
 pub use forming::{Forming, Verdict, verdict};
-pub use limits::{PoolLimits, PoolSnapshot, SubmitError, Turnover};
+pub use limits::{BatchLimits, PoolLimits, PoolSnapshot, SubmitError, Turnover};
 pub use pool::PoolQueue;
 pub use replica_seat::ReplicaSeat;
+pub use seats::SeatId;
+pub use sizing::{BatchCosts, Sizing};

@@ -9,10 +9,22 @@ pub struct PoolLimits {
     pub max_queued: usize,
     /// Of these, how many may come from [`Origin::Ingest`](crate::Origin::Ingest).
     pub max_queued_ingest: usize,
+    /// The bounds of its batches.
+    pub batch: BatchLimits,
+}
+
+/// The bounds of a pool's batches. They may change while it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
     /// Entries that a replica executes together, and may hold unstarted; at least 1.
     pub max_batch_size: usize,
     /// How long an entry waits for others to share its batch.
     pub batch_wait_timeout: Duration,
+}
+
+impl BatchLimits {
+    /// Each entry is executed alone and at once.
+    pub const ALONE: Self = Self { max_batch_size: 1, batch_wait_timeout: Duration::ZERO };
 }
 
 /// Why an entry was not taken in. Nothing of it is kept and its job is not told.
@@ -64,6 +76,8 @@ pub struct PoolSnapshot {
     pub oldest_wait: Option<Duration>,
     /// Replicas that hold a seat, those that drain included.
     pub replicas: usize,
+    /// Entries that a batch may have.
+    pub max_batch_size: usize,
 }
 
 /// What has left a pool since it was made. The difference of two readings is a rate.

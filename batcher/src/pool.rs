@@ -1,14 +1,17 @@
 //! The queue of one pool, shared by everything that submits to it or claims from it.
 
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::effects::Waiters;
+use crate::clock::Clock;
+use crate::effects::{Effects, Waiters};
 use crate::entry::{EntryId, Job, NewEntry, Origin, Removal};
-use crate::limits::{PoolLimits, PoolSnapshot, SubmitError, Turnover};
+use crate::limits::{BatchLimits, PoolLimits, PoolSnapshot, SubmitError, Turnover};
 use crate::replica_seat::ReplicaSeat;
+use crate::seats::SeatId;
 use crate::state::State;
 
 /// The queue of one pool. Clones are the same queue.
@@ -22,16 +25,33 @@ pub struct PoolQueue<J: Job> {
 
 /// The state and who waits for it to change.
 pub(crate) struct Shared<J: Job> {
+    clock: Clock,
     state: Mutex<State<J>>,
     waiters: Waiters,
+    /// Seats that were woken, under a simulated clock.
+    woken: Mutex<Vec<SeatId>>,
 }
 
 impl<J: Job> PoolQueue<J> {
     /// An empty queue without replicas.
     #[must_use]
     pub fn new(limits: PoolLimits) -> Self {
-        let state = Mutex::new(State::new(limits, Instant::now()));
-        Self { shared: Arc::new(Shared { state, waiters: Waiters::default() }) }
+        Self::with_clock(limits, Clock::default())
+    }
+
+    /// The same by another clock. What waits for time to pass ([`expire_due`](Self::expire_due))
+    /// goes by the real one.
+    #[must_use]
+    pub fn with_clock(limits: PoolLimits, clock: Clock) -> Self {
+        let state = Mutex::new(State::new(limits, clock.now()));
+        Self {
+            shared: Arc::new(Shared {
+                clock,
+                state,
+                waiters: Waiters::default(),
+                woken: Mutex::default(),
+            }),
+        }
     }
 
     /// Queues an entry at once, or says why not. One of a [`Latest`](crate::Latest) stream takes
@@ -71,23 +91,54 @@ impl<J: Job> PoolQueue<J> {
         ReplicaSeat::new(Arc::clone(&self.shared), id, bell)
     }
 
+    /// The bounds of batches, as they are now.
+    #[must_use]
+    pub fn batch_limits(&self) -> BatchLimits {
+        self.shared.ask(State::batch_limits)
+    }
+
+    /// Sets other bounds of batches, from the next claim on. A replica that holds more than a batch
+    /// unstarted keeps it.
+    pub fn set_batch_limits(&self, batch: BatchLimits) {
+        self.shared.with(|state| state.set_batch_limits(batch));
+    }
+
     /// The counts of this instant.
     #[must_use]
     pub fn snapshot(&self) -> PoolSnapshot {
-        self.shared.with(|state| state.snapshot())
+        self.shared.ask(State::snapshot)
+    }
+
+    /// How many entries are ongoing.
+    #[must_use]
+    pub fn ongoing(&self) -> usize {
+        self.shared.ask(|state| state.ongoing(None))
     }
 
     /// The integral of ongoing entries over time since the queue was made, in entry-seconds.
     /// The difference of two readings over the time between them is the mean demand.
     #[must_use]
     pub fn ongoing_area(&self) -> f64 {
-        self.shared.with(|state| state.ongoing_area())
+        self.shared.ask(State::ongoing_area)
     }
 
     /// What was finished and what was shed since the queue was made.
     #[must_use]
     pub fn turnover(&self) -> Turnover {
-        self.shared.with(|state| state.turnover())
+        self.shared.ask(State::turnover)
+    }
+
+    /// The seats that were woken since the last call, in that order, under a simulated clock: for
+    /// whoever drives the replicas by hand, and does not wait for [`ReplicaSeat::woken`].
+    #[must_use]
+    pub fn take_woken(&self) -> Vec<SeatId> {
+        mem::take(&mut *self.shared.woken.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// When the next entry is due; none if none has a deadline.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.shared.ask(State::next_deadline)
     }
 
     /// Removes entries when they are due, forever. Run it once, beside the pool.
@@ -95,7 +146,7 @@ impl<J: Job> PoolQueue<J> {
         loop {
             // Asking lets time pass, which removes what is due. A deadline that comes up between
             // the question and the wait leaves a permit, which ends the wait at once.
-            let next_deadline = self.shared.with(|state| state.next_deadline());
+            let next_deadline = self.next_deadline();
             let moved = self.shared.waiters.deadline_moved.notified();
             match next_deadline {
                 // Either way the deadlines are looked at again.
@@ -122,7 +173,7 @@ impl<J: Job> PoolQueue<J> {
         loop {
             // Made before the question, so that it hears of every change after it.
             let emptied = self.shared.waiters.emptied.notified();
-            if self.shared.with(|state| state.ongoing(origin)) == 0 {
+            if self.shared.ask(|state| state.ongoing(origin)) == 0 {
                 return;
             }
             emptied.await;
@@ -135,12 +186,35 @@ impl<J: Job> Shared<J> {
     pub(crate) fn with<T>(&self, operation: impl FnOnce(&mut State<J>) -> T) -> T {
         let (answer, effects) = {
             let mut state = self.lock();
-            state.advance(Instant::now());
+            state.advance(self.clock.now());
             let answer = operation(&mut state);
             (answer, state.settle())
         };
-        effects.apply(&self.waiters);
+        self.apply(effects);
         answer
+    }
+
+    /// A question about the present instant. Unless time alone changes something, nobody is to be
+    /// woken for it.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&State<J>) -> T) -> T {
+        let (answer, effects) = {
+            let mut state = self.lock();
+            state.advance(self.clock.now());
+            let answer = question(&state);
+            (answer, (!state.is_settled()).then(|| state.settle()))
+        };
+        if let Some(effects) = effects {
+            self.apply(effects);
+        }
+        answer
+    }
+
+    fn apply(&self, effects: Effects<J>) {
+        if self.clock.is_simulated() && !effects.bells.is_empty() {
+            let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+            woken.extend(effects.bells.iter().map(|(seat, _)| *seat));
+        }
+        effects.apply(&self.waiters);
     }
 
     /// No code of a job but its `clone` runs under the lock, so it is not poisoned in practice.

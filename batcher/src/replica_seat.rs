@@ -6,8 +6,10 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::entry::{Charge, Claimed, EntryId, Job};
+use crate::limits::BatchLimits;
 use crate::pool::Shared;
 use crate::seats::SeatId;
+use crate::state::State;
 
 /// The seat of a running replica at its pool's queue.
 ///
@@ -52,10 +54,16 @@ impl<J: Job> ReplicaSeat<J> {
         self.bell.notified().await;
     }
 
+    /// Its name in the pool.
+    #[must_use]
+    pub fn id(&self) -> SeatId {
+        self.id
+    }
+
     /// Whether the entry is still this seat's: not cancelled, expired, recalled, finished or given back.
     #[must_use]
     pub fn is_wanted(&self, id: EntryId) -> bool {
-        self.shared.with(|state| state.is_held(self.id, id))
+        self.shared.ask(|state| state.is_held(self.id, id))
     }
 
     /// Marks those entries as executing that are still this seat's and unstarted, and returns
@@ -83,10 +91,16 @@ impl<J: Job> ReplicaSeat<J> {
         self.shared.with(|state| state.stop_claiming(self.id));
     }
 
+    /// The bounds of batches, as they are now.
+    #[must_use]
+    pub fn batch_limits(&self) -> BatchLimits {
+        self.shared.ask(State::batch_limits)
+    }
+
     /// How many entries the seat holds: unstarted, executing.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
-        self.shared.with(|state| state.counts(self.id))
+        self.shared.ask(|state| state.counts(self.id))
     }
 }
 

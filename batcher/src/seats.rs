@@ -10,11 +10,12 @@ use crate::shares::{Shares, recallable};
 
 /// Names a seat of one pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SeatId(u64);
+pub struct SeatId(u64);
 
 /// A replica's place at the pool.
 #[derive(Debug)]
 pub(crate) struct Seat {
+    id: SeatId,
     /// Claimed entries that were not started, by the turn in which they were claimed.
     pub unstarted: BTreeMap<u64, EntryId>,
     /// Entries in a batch.
@@ -29,8 +30,11 @@ pub(crate) struct Seat {
 /// The seats that are taken.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
-    seats: BTreeMap<SeatId, Seat>,
+    /// In the order of their ids. There are few, and all are looked at again and again.
+    seats: Vec<Seat>,
     next_seat: u64,
+    /// What all of them hold unstarted.
+    unstarted: usize,
 }
 
 /// What a seat may take now.
@@ -50,8 +54,8 @@ impl Seat {
     }
 
     /// How busy it is: what it holds unstarted first, since that is what it would have to share.
-    fn load(&self) -> (usize, usize) {
-        (self.unstarted.len(), self.executing.len())
+    fn load(&self) -> u64 {
+        (self.unstarted.len() as u64) << 32 | self.executing.len() as u64
     }
 }
 
@@ -62,73 +66,103 @@ impl Seats {
         self.next_seat += 1;
         let bell = Arc::new(Notify::new());
         let seat = Seat {
+            id,
             unstarted: BTreeMap::new(),
             executing: BTreeSet::new(),
             is_stopping: false,
             is_asleep: true,
             bell: Arc::clone(&bell),
         };
-        self.seats.insert(id, seat);
+        self.seats.push(seat);
         (id, bell)
     }
 
     pub(crate) fn remove(&mut self, id: SeatId) {
-        self.seats.remove(&id);
+        self.seats.retain(|seat| seat.id != id);
     }
 
     pub(crate) fn get(&self, id: SeatId) -> Option<&Seat> {
-        self.seats.get(&id)
+        self.place(id).map(|place| &self.seats[place])
     }
 
     pub(crate) fn get_mut(&mut self, id: SeatId) -> Option<&mut Seat> {
-        self.seats.get_mut(&id)
+        self.place(id).map(|place| &mut self.seats[place])
+    }
+
+    fn place(&self, id: SeatId) -> Option<usize> {
+        self.seats.binary_search_by_key(&id, |seat| seat.id).ok()
     }
 
     pub(crate) fn len(&self) -> usize {
         self.seats.len()
     }
 
+    /// The seat holds an entry that it has not started.
+    pub(crate) fn hold(&mut self, id: SeatId, turn: u64, entry: EntryId) {
+        let before = self.get_mut(id).map(|seat| seat.unstarted.insert(turn, entry));
+        self.unstarted += usize::from(before == Some(None));
+    }
+
+    /// It does not any more.
+    pub(crate) fn let_go(&mut self, id: SeatId, turn: u64) {
+        let held = self.get_mut(id).and_then(|seat| seat.unstarted.remove(&turn));
+        self.unstarted -= usize::from(held.is_some());
+    }
+
     pub(crate) fn unstarted(&self) -> usize {
-        self.seats.values().map(|seat| seat.unstarted.len()).sum()
+        self.unstarted
     }
 
     pub(crate) fn executing(&self) -> usize {
-        self.seats.values().map(|seat| seat.executing.len()).sum()
+        self.seats.iter().map(|seat| seat.executing.len()).sum()
     }
 
     pub(crate) fn stop(&mut self, id: SeatId) {
-        if let Some(seat) = self.seats.get_mut(&id) {
+        if let Some(seat) = self.get_mut(id) {
             seat.is_stopping = true;
         }
     }
 
     /// The seat claimed or gave room. With room it sleeps; a full one does not want to be woken.
     pub(crate) fn set_asleep(&mut self, id: SeatId, has_room: bool) {
-        if let Some(seat) = self.seats.get_mut(&id) {
+        if let Some(seat) = self.get_mut(id) {
             seat.is_asleep = has_room;
         }
     }
 
-    /// The bell of a seat that is to look again, which so is awake.
-    pub(crate) fn wake(&mut self, id: SeatId) -> Option<Arc<Notify>> {
-        let seat = self.seats.get_mut(&id)?;
+    /// Whoever was full may have room now.
+    pub(crate) fn set_all_asleep(&mut self) {
+        self.seats.iter_mut().for_each(|seat| seat.is_asleep = true);
+    }
+
+    /// A seat that is to look again, which so is awake, and its bell.
+    pub(crate) fn wake(&mut self, id: SeatId) -> Option<(SeatId, Arc<Notify>)> {
+        let seat = self.get_mut(id)?;
         seat.is_asleep = false;
-        Some(Arc::clone(&seat.bell))
+        Some((id, Arc::clone(&seat.bell)))
     }
 
     /// The sleeping seat that has most need of what there is.
     ///
     /// The least loaded decides for all: whoever holds more may take less, and only an idle one recalls.
     pub(crate) fn to_wake(&self, queued: usize, max_batch_size: usize) -> Option<SeatId> {
-        let sleeping = self.sharing().filter(|(_, seat)| seat.is_asleep);
-        let (id, _) = sleeping.min_by_key(|(_, seat)| seat.load())?;
+        if queued == 0 && self.unstarted == 0 {
+            return None;
+        }
+        let mut least: Option<&Seat> = None;
+        for seat in self.sharing().filter(|seat| seat.is_asleep) {
+            if least.is_none_or(|least| seat.load() < least.load()) {
+                least = Some(seat);
+            }
+        }
+        let id = least?.id;
         (self.offer(id, queued, max_batch_size) != Offer::Nothing).then_some(id)
     }
 
     /// What the seat may take: from the queue, or, if that is empty and the seat idle, from the
     /// seat with the largest unstarted claim.
     pub(crate) fn offer(&self, id: SeatId, queued: usize, max_batch_size: usize) -> Offer {
-        let Some(seat) = self.seats.get(&id).filter(|seat| !seat.is_stopping) else {
+        let Some(seat) = self.get(id).filter(|seat| !seat.is_stopping) else {
             return Offer::Nothing;
         };
         if queued > 0 {
@@ -137,18 +171,22 @@ impl Seats {
             let shares = Shares { queued, unstarted, replicas, max_batch_size };
             return Offer::new(shares.claimable(seat.unstarted.len()), Offer::Claim);
         }
-        match self.sharing().max_by_key(|(_, other)| other.load()) {
-            Some((from, holder)) if seat.is_idle() => {
-                let count = recallable(holder.unstarted.len(), !holder.executing.is_empty());
-                Offer::new(count, |count| Offer::Recall { from, count })
-            }
-            _ => Offer::Nothing,
+        if !seat.is_idle() || self.unstarted == 0 {
+            return Offer::Nothing;
         }
+        let mut most = seat;
+        for other in self.sharing() {
+            if other.load() >= most.load() {
+                most = other;
+            }
+        }
+        let count = recallable(most.unstarted.len(), !most.executing.is_empty());
+        Offer::new(count, |count| Offer::Recall { from: most.id, count })
     }
 
     /// The seats among which the work is shared.
-    fn sharing(&self) -> impl Iterator<Item = (SeatId, &Seat)> {
-        self.seats.iter().filter(|(_, seat)| !seat.is_stopping).map(|(&id, seat)| (id, seat))
+    fn sharing(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().filter(|seat| !seat.is_stopping)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::effects::Effects;
 use crate::entry::{EntryId, Job, NewEntry, Origin, PerOrigin, Removal};
-use crate::limits::{PoolLimits, PoolSnapshot, SubmitError, Turnover};
+use crate::limits::{BatchLimits, PoolLimits, PoolSnapshot, SubmitError, Turnover};
 use crate::lines::{Lines, Rank, Rival};
 use crate::seats::{SeatId, Seats};
 use crate::service::ServiceTime;
@@ -185,6 +185,18 @@ impl<J: Job> State<J> {
         })
     }
 
+    pub(crate) fn batch_limits(&self) -> BatchLimits {
+        self.limits.batch
+    }
+
+    /// With larger batches, seats that were full have room and want to be woken.
+    pub(crate) fn set_batch_limits(&mut self, batch: BatchLimits) {
+        if batch.max_batch_size > self.limits.batch.max_batch_size {
+            self.seats.set_all_asleep();
+        }
+        self.limits.batch = batch;
+    }
+
     pub(crate) fn stop_accepting(&mut self) {
         self.is_accepting = false;
     }
@@ -236,7 +248,13 @@ impl<J: Job> State<J> {
             ongoing: self.entries.len(),
             oldest_wait: oldest.map(|entry| self.now.saturating_duration_since(entry.enqueued_at)),
             replicas: self.seats.len(),
+            max_batch_size: self.limits.batch.max_batch_size,
         }
+    }
+
+    /// Whether an operation has changed anything since the last was settled.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.effects.is_empty()
     }
 
     /// Ends an operation: what is to be done outside of the lock.
@@ -247,7 +265,7 @@ impl<J: Job> State<J> {
     /// count as sleeping, so further changes wake others.
     pub(crate) fn settle(&mut self) -> Effects<J> {
         let queued = self.lines.queued().total();
-        if let Some(seat) = self.seats.to_wake(queued, self.limits.max_batch_size) {
+        if let Some(seat) = self.seats.to_wake(queued, self.limits.batch.max_batch_size) {
             self.effects.bells.extend(self.seats.wake(seat));
         }
         if self.entries.len() > self.demand_mark {
@@ -300,7 +318,7 @@ impl Place {
         match self {
             Self::Queued => lines.insert(id, entry.rank, &entry.submitted),
             Self::Claimed { by, turn } => {
-                seats.get_mut(by).map(|seat| seat.unstarted.insert(turn, id));
+                seats.hold(by, turn, id);
             }
             Self::Executing { by } => {
                 seats.get_mut(by).map(|seat| seat.executing.insert(id));
@@ -312,7 +330,7 @@ impl Place {
         match self {
             Self::Queued => lines.remove(id, entry.rank, &entry.submitted),
             Self::Claimed { by, turn } => {
-                seats.get_mut(by).map(|seat| seat.unstarted.remove(&turn));
+                seats.let_go(by, turn);
             }
             Self::Executing { by } => {
                 seats.get_mut(by).map(|seat| seat.executing.remove(&id));

@@ -24,5 +24,6 @@ pub mod pool;
 pub mod reference;
 
 pub mod server;
+pub mod simulate;
 pub mod sink;
 pub mod top;

@@ -51,6 +51,11 @@ error_codes! {
     /// Ask for one that `ListPools` names, or add it to `models:`.
     UnknownModel => "UNKNOWN_MODEL", NotFound,
         "the policy has no such model; ListPools names those it has";
+    /// No pool has a replica of that name, or it has gone.
+    ///
+    /// Ask for one that `ListPools` names.
+    UnknownReplica => "UNKNOWN_REPLICA", NotFound,
+        "no pool has such a replica; ListPools names those they have";
     /// The frame reference has none of the known forms; `%` escapes are not decoded.
     ///
     /// Write `file:///path`, `s3://bucket/key`, `NAME:key` or an absolute path.

@@ -40,12 +40,7 @@ fn judge(entries: &[Loaded], loading: usize) -> Result<usize, Option<u64>> {
             claimed_at: ago(entry.claimed),
         })
         .collect();
-    let limits = PoolLimits {
-        max_queued: 64,
-        max_queued_ingest: 64,
-        max_batch_size: 4,
-        batch_wait_timeout: WAIT,
-    };
+    let limits = BatchLimits { max_batch_size: 4, batch_wait_timeout: WAIT };
     match verdict(&Forming::of(&claimed, loading), &limits, now) {
         Verdict::Execute { take } => Ok(take),
         Verdict::WaitUntil(due) => Err(u64::try_from((due - now).as_millis()).ok()),
@@ -90,12 +85,7 @@ fn a_suspect_runs_alone() {
 #[test]
 fn an_endless_wait_ends_with_a_full_batch_only() {
     let now = Instant::now();
-    let limits = PoolLimits {
-        max_queued: 1,
-        max_queued_ingest: 1,
-        max_batch_size: 2,
-        batch_wait_timeout: Duration::MAX,
-    };
+    let limits = BatchLimits { max_batch_size: 2, batch_wait_timeout: Duration::MAX };
     let one = Forming {
         loaded: 1,
         before_suspect: 1,

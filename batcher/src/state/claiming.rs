@@ -21,7 +21,7 @@ impl<J: Job> State<J> {
     pub(crate) fn claim(&mut self, seat: SeatId, room: usize) -> Vec<Claimed<J>> {
         self.expire_what_is_in_vain();
         let queued = self.lines.queued().total();
-        let claimed = match self.seats.offer(seat, queued, self.limits.max_batch_size) {
+        let claimed = match self.seats.offer(seat, queued, self.limits.batch.max_batch_size) {
             Offer::Claim(count) => self.claim_queued(seat, count.min(room)),
             Offer::Recall { from, count } => self.recall(from, seat, count.min(room)),
             Offer::Nothing => Vec::new(),

@@ -24,8 +24,7 @@ fn limits() -> PoolLimits {
     PoolLimits {
         max_queued: 6,
         max_queued_ingest: 3,
-        max_batch_size: 4,
-        batch_wait_timeout: Duration::from_millis(5),
+        batch: BatchLimits { max_batch_size: 4, batch_wait_timeout: Duration::from_millis(5) },
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use framegate_batcher::{
-    Claimed, EntryId, Job, NewEntry, Origin, PoolLimits, PoolQueue, Priority, Removal, ReplicaSeat,
+    BatchLimits, Claimed, EntryId, Job, NewEntry, Origin, PoolLimits, PoolQueue, Priority, Removal,
+    ReplicaSeat,
 };
 use tokio::time::{Instant, timeout};
 
@@ -35,8 +36,7 @@ impl Bench {
         let limits = PoolLimits {
             max_queued: 64,
             max_queued_ingest: 32,
-            max_batch_size: 4,
-            batch_wait_timeout: Duration::from_millis(5),
+            batch: BatchLimits { max_batch_size: 4, batch_wait_timeout: Duration::from_millis(5) },
         };
         Self { pool: PoolQueue::new(limits), removals: Removals::default(), submitted: 0 }
     }

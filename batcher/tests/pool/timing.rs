@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::probe::{Bench, claim_all, is_woken};
 use framegate_batcher::{
-    Job, NewEntry, Origin, PoolLimits, PoolQueue, Priority, Removal, SubmitError,
+    BatchLimits, Job, NewEntry, Origin, PoolLimits, PoolQueue, Priority, Removal, SubmitError,
 };
 use tokio::time::{Instant, advance, timeout};
 
@@ -163,8 +163,7 @@ async fn jobs_run_outside_the_lock() {
     let pool = PoolQueue::new(PoolLimits {
         max_queued: 1,
         max_queued_ingest: 1,
-        max_batch_size: 1,
-        batch_wait_timeout: MILLI,
+        batch: BatchLimits { max_batch_size: 1, batch_wait_timeout: MILLI },
     });
     let cell = Arc::new(OnceLock::from(pool.clone()));
     let entry = || NewEntry {

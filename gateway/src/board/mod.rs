@@ -3,6 +3,7 @@
 //! Everything here is counted where the metrics already count the same thing, with plain atomics
 //! behind handles that their owners keep. Prometheus' handles cannot be read, hence these.
 
+mod arrivals;
 mod cameras;
 mod latest;
 mod passage;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 
+pub use arrivals::{Arrivals, Arrived, Recording};
 pub use cameras::{Camera, CameraCounts, Cameras, PairEnd};
 pub use latest::{Latest, Passed, ResultWatch};
 pub use passage::Passage;
@@ -25,6 +27,8 @@ pub struct Board {
     tallies: DashMap<Arc<str>, Arc<Tally>>,
     /// The cameras that frames came in for.
     pub cameras: Cameras,
+    /// What comes in, for whoever records it.
+    pub arrivals: Arrivals,
     /// The results that passed by last, while somebody watches.
     pub latest: Arc<Latest>,
 }

@@ -5,7 +5,7 @@ use std::{
 };
 
 use framegate::policy::{
-    self, Autoscaling, Backend, Ingest, Limits, Model, Policy, Security, Sink, Target,
+    self, Autoscaling, Backend, Batching, Ingest, Limits, Model, Policy, Security, Sink, Target,
 };
 use framegate_replica::Artifact;
 
@@ -77,14 +77,13 @@ fn write_model(f: &mut fmt::Formatter, model: &Model) -> fmt::Result {
             )?;
         }
     }
-    writeln!(
-        f,
-        "  batches of at most {} after at most {:?}; at most {} queued, {} of them from ingest",
-        model.max_batch_size,
-        model.batch_wait_timeout,
-        model.max_queued_requests,
-        model.max_queued_ingest
-    )?;
+    write!(f, "  batches of at most {}", model.max_batch_size)?;
+    match model.batching {
+        Batching::WaitTimeout(wait) => write!(f, " after at most {wait:?}")?,
+        Batching::LatencySlo(slo) => write!(f, ", sized to answer within {slo:?}")?,
+    }
+    let (queued, ingest) = (model.max_queued_requests, model.max_queued_ingest);
+    writeln!(f, "; at most {queued} queued, {ingest} of them from ingest")?;
     write_scaling(f, &model.autoscaling)
 }
 

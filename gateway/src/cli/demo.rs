@@ -1,7 +1,6 @@
 use std::process::ExitCode;
 
 use framegate::demo::{self, Options, Summary};
-use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{failed, output, signals::Signals};
@@ -22,11 +21,6 @@ pub async fn run(options: Options) -> ExitCode {
 }
 
 async fn demo(options: Options) -> anyhow::Result<Summary> {
-    let (signals, stop) = (Signals::new()?, CancellationToken::new());
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        signals.first().await;
-        stopping.cancel();
-    });
+    let stop = Signals::new()?.stop();
     demo::run(options, stop, &output::line).await
 }

@@ -6,9 +6,11 @@ mod check;
 mod demo;
 mod docs;
 mod output;
+mod record;
 mod schema;
 mod serve;
 mod signals;
+mod simulate;
 mod top;
 
 use std::{
@@ -58,6 +60,10 @@ enum Command {
     Demo(framegate::demo::Options),
     /// Show a running gateway's pools, cameras and latest results.
     Top(framegate::top::Options),
+    /// Record what comes into a running gateway, to simulate it.
+    Record(record::Options),
+    /// Play a load through a policy's pools in virtual time: latency, queue, replicas and their cost.
+    Simulate(simulate::Options),
     /// Write the generated pages of Framegate's own repository (`make docs`).
     #[command(hide = true)]
     Docs(docs::Options),
@@ -92,6 +98,8 @@ pub fn run() -> ExitCode {
             Command::Camera(options) => camera::run(*options).await,
             Command::Demo(options) => demo::run(options).await,
             Command::Top(options) => top::run(options).await,
+            Command::Record(options) => record::run(options).await,
+            Command::Simulate(options) => simulate::run(&options),
             Command::Docs(options) => docs::run(&options),
         }
     });

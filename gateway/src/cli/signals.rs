@@ -1,4 +1,5 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// Exit code after a second signal, as of a process killed by SIGINT.
@@ -30,6 +31,17 @@ impl Signals {
             warn!("second signal received; stopping at once");
             std::process::exit(KILLED);
         });
+    }
+
+    /// Cancelled by the first signal; a second one ends the process with 130.
+    pub fn stop(self) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let stopping = stop.clone();
+        tokio::spawn(async move {
+            self.first().await;
+            stopping.cancel();
+        });
+        stop
     }
 
     async fn next(&mut self) {

@@ -2,7 +2,6 @@ use std::{io, process::ExitCode};
 
 use framegate::top::{self, Console, Options};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{failed, signals::Signals};
 
@@ -15,12 +14,7 @@ pub async fn run(options: Options) -> ExitCode {
 }
 
 async fn show(options: &Options) -> anyhow::Result<()> {
-    let (signals, stop) = (Signals::new()?, CancellationToken::new());
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        signals.first().await;
-        stopping.cancel();
-    });
+    let stop = Signals::new()?.stop();
     if options.once {
         return top::print_once(options, &mut io::stdout(), &stop).await;
     }

@@ -3,7 +3,7 @@
 use std::{num::NonZero, sync::Arc, thread};
 
 use anyhow::anyhow;
-use framegate_batcher::{PoolLimits, PoolQueue};
+use framegate_batcher::PoolQueue;
 use framegate_replica::{
     ArtifactFolder, BatchCost, ReplicaSpec,
     backend::{BackendSpec, ModelFacts, OnnxRuntime},
@@ -15,7 +15,7 @@ use framegate_replica::{
 use crate::{
     metrics::{PoolMetrics, Registry, bucket_observer},
     policy::{self, Backend, Limits, Model, Place, Policy},
-    pool::{MachineThreads, Pool},
+    pool::{MachineThreads, Pool, bounds},
 };
 
 pub(super) fn buckets(policy: &Policy, registry: &Registry) -> anyhow::Result<Buckets> {
@@ -60,19 +60,13 @@ pub(super) fn pools(policy: &Policy, loader: &FrameLoader, registry: &Registry) 
 }
 
 fn replica_spec(model: &Model, runtime: &OnnxRuntime, loader: &FrameLoader) -> ReplicaSpec {
-    let limits = PoolLimits {
-        max_queued: model.max_queued_requests,
-        max_queued_ingest: model.max_queued_ingest,
-        max_batch_size: model.max_batch_size,
-        batch_wait_timeout: model.batch_wait_timeout,
-    };
+    let (limits, sizing) = bounds::limits(model);
     ReplicaSpec {
         model: model.name.clone(),
         backend: backend(model, runtime),
         queue: PoolQueue::new(limits),
-        limits,
         loader: loader.clone(),
-        cost: Arc::new(BatchCost::default()),
+        cost: Arc::new(BatchCost::new(sizing)),
         graceful_shutdown_timeout: model.graceful_shutdown_timeout,
     }
 }

@@ -6,6 +6,7 @@ mod frame_service;
 mod operator_service;
 mod pool_view;
 mod predict;
+mod record;
 mod request;
 mod scaling_view;
 mod stream;

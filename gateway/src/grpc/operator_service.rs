@@ -3,9 +3,9 @@ use std::sync::Arc;
 use framegate_proto::{
     ErrorCode, ServeError,
     v1::{
-        self, ExplainScalingRequest, ExplainScalingResponse, GetPoolRequest, ListPoolsRequest,
-        ListPoolsResponse, WatchPoolsRequest, WatchPoolsResponse,
-        operator_service_server::OperatorService,
+        self, DrainReplicaRequest, ExplainScalingRequest, ExplainScalingResponse, GetPoolRequest,
+        ListPoolsRequest, ListPoolsResponse, RecordLoadRequest, RecordLoadResponse,
+        WatchPoolsRequest, WatchPoolsResponse, operator_service_server::OperatorService,
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -68,5 +68,23 @@ impl OperatorService for Operator {
         let most = if *limit == 0 { usize::MAX } else { *limit as usize };
         let decisions = scaling_view::decisions(pool, most);
         Ok(Response::new(ExplainScalingResponse { decisions }))
+    }
+
+    async fn record_load(
+        &self,
+        request: Request<RecordLoadRequest>,
+    ) -> Result<Response<BoxStream<RecordLoadResponse>>, Status> {
+        let responses = self.watches.record(call::deadline(request.metadata()))?;
+        Ok(Response::new(Box::pin(responses)))
+    }
+
+    async fn drain_replica(
+        &self,
+        request: Request<DrainReplicaRequest>,
+    ) -> Result<Response<v1::Replica>, Status> {
+        let id = &request.get_ref().replica;
+        let drained = self.admission.pools().iter().find_map(|pool| pool.drain(id));
+        let drained = drained.ok_or(ServeError::new(ErrorCode::UnknownReplica))?;
+        Ok(Response::new(pool_view::replica(&drained)))
     }
 }

@@ -1,5 +1,6 @@
 //! Pools as operators see them.
 
+use framegate_batcher::BatchLimits;
 use framegate_proto::v1;
 use framegate_replica::ReplicaState;
 
@@ -30,6 +31,14 @@ pub(super) fn pool(pool: &Pool) -> v1::Pool {
         serving,
         problem,
         counters: Some(counters(pool)),
+        batch_limits: Some(batch_limits(pool.queue().batch_limits())),
+    }
+}
+
+fn batch_limits(limits: BatchLimits) -> v1::BatchLimits {
+    v1::BatchLimits {
+        max_batch_size: count(limits.max_batch_size),
+        batch_wait_timeout: prost_types::Duration::try_from(limits.batch_wait_timeout).ok(),
     }
 }
 
@@ -47,7 +56,7 @@ fn counters(pool: &Pool) -> v1::PoolCounters {
     }
 }
 
-fn replica(ReplicaView { id, status, .. }: &ReplicaView) -> v1::Replica {
+pub(super) fn replica(ReplicaView { id, status, .. }: &ReplicaView) -> v1::Replica {
     let state = match status.state {
         ReplicaState::Starting => v1::ReplicaState::Starting,
         ReplicaState::Running => v1::ReplicaState::Running,

@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use framegate_proto::{
     ServeError,
@@ -12,7 +15,10 @@ use super::{
     convert,
     request::{self, Asked},
 };
-use crate::admission::{Admission, Ticket};
+use crate::{
+    admission::{Admission, Ticket},
+    board::Arrived,
+};
 
 /// Takes requests in and answers them: what `Predict` and `PredictStream` share.
 #[derive(Clone)]
@@ -47,6 +53,11 @@ impl Predictor {
             request::read(request, caller, self.default_timeout, Instant::now())
                 .inspect_err(|error| self.admission.count_refused(error))?;
         let models = self.models(&models);
+        self.admission.board().arrivals.note(|| Arrived {
+            at: SystemTime::now(),
+            camera_id: frame.camera_id.clone(),
+            models: models.as_slice().into(),
+        });
         let tickets = self.admission.admit(&frame, &models);
         Ok(Prediction { request_id, models, tickets })
     }

@@ -7,7 +7,7 @@ use std::{
 
 use framegate_proto::{
     ErrorCode, ServeError,
-    v1::{Camera, CameraResult, WatchPoolsRequest, WatchPoolsResponse},
+    v1::{Camera, CameraResult, RecordLoadResponse, WatchPoolsRequest, WatchPoolsResponse},
 };
 use futures_util::{Stream, stream};
 use prost::Message as _;
@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{convert, pool_view};
+use super::{convert, pool_view, record::LoadRecord};
 use crate::{
     admission::Admission,
     board::{self, Passed, ResultWatch},
@@ -33,14 +33,27 @@ pub(super) struct Watches {
 }
 
 /// A watch that somebody has open.
-struct Watch {
+struct Watch<S> {
+    source: S,
+    deadline: Option<Instant>,
+    ending: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What is watched.
+pub(super) trait Source: Send {
+    type Response;
+
+    /// The next response. Nothing is lost if the future is dropped.
+    fn next(&mut self) -> impl Future<Output = Self::Response> + Send;
+}
+
+/// The pools, the cameras and the latest results.
+struct Snapshots {
     admission: Arc<Admission>,
     ticks: Interval,
     /// Keeps results while they are wanted, and how many of them.
     results: Option<(ResultWatch, usize)>,
-    deadline: Option<Instant>,
-    ending: CancellationToken,
-    _place: OwnedSemaphorePermit,
 }
 
 /// Watches at once.
@@ -78,11 +91,27 @@ impl Watches {
             let problem = format!("latest_results must be at most {MOST_RESULTS}");
             return Err(ServeError::with_message(ErrorCode::InvalidRequest, problem));
         }
+        let results = (most > 0).then(|| (self.admission.board().latest.watch(), most));
+        self.stream(Snapshots { admission: self.admission.clone(), ticks, results }, deadline)
+    }
+
+    /// Records what comes in, as long as a watch would last.
+    pub(super) fn record(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<impl Stream<Item = Result<RecordLoadResponse, Status>> + Send + use<>, ServeError>
+    {
+        self.stream(LoadRecord::new(self.admission.board().arrivals.record()), deadline)
+    }
+
+    fn stream<S: Source>(
+        &self,
+        source: S,
+        deadline: Option<Instant>,
+    ) -> Result<impl Stream<Item = Result<S::Response, Status>> + Send + use<S>, ServeError> {
         let place = self.places.clone().try_acquire_owned();
         let watch = Watch {
-            admission: self.admission.clone(),
-            ticks,
-            results: (most > 0).then(|| (self.admission.board().latest.watch(), most)),
+            source,
             deadline,
             ending: self.ending.clone(),
             _place: place.map_err(|_| ServeError::new(ErrorCode::TooManyWatches))?,
@@ -91,19 +120,30 @@ impl Watches {
     }
 }
 
-impl Watch {
+impl<S: Source> Watch<S> {
     /// The next response and the watch itself, unless that was the last; none at the end.
-    async fn next(mut self) -> Option<(Result<WatchPoolsResponse, Status>, Option<Self>)> {
+    async fn next(mut self) -> Option<(Result<S::Response, Status>, Option<Self>)> {
         tokio::select! {
             biased;
             () = self.ending.cancelled() => None,
             () = due(self.deadline) => {
                 Some((Err(ServeError::new(ErrorCode::DeadlineExceeded).into()), None))
             }
-            _ = self.ticks.tick() => Some((Ok(self.snapshot()), Some(self))),
+            response = self.source.next() => Some((Ok(response), Some(self))),
         }
     }
+}
 
+impl Source for Snapshots {
+    type Response = WatchPoolsResponse;
+
+    async fn next(&mut self) -> WatchPoolsResponse {
+        self.ticks.tick().await;
+        self.snapshot()
+    }
+}
+
+impl Snapshots {
     fn snapshot(&self) -> WatchPoolsResponse {
         let cameras = self.admission.board().cameras.last_seen(MOST_CAMERAS);
         let results = self.results.as_ref().map(|(watch, most)| watch.results(*most));

@@ -165,6 +165,7 @@ fn class(code: ErrorCode) -> Class {
         ErrorCode::InvalidRequest
         | ErrorCode::MessageTooLarge
         | ErrorCode::UnknownModel
+        | ErrorCode::UnknownReplica
         | ErrorCode::TooManyWatches
         | ErrorCode::MalformedReference
         | ErrorCode::ReferenceNotAllowed

@@ -80,6 +80,8 @@ metrics! {
     STAGE = Seconds "framegate_stage_seconds" ["model", "stage"];
     /// Entries executed together, seen by each served entry
     BATCH_SIZE = Sizes "framegate_batch_size" ["model"];
+    /// Entries that a batch may have now: max_batch_size, or under latency_slo what was found
+    BATCH_SIZE_LIMIT = Gauge "framegate_batch_size_limit" ["model"];
     /// Entries that wait in the pool's queue
     QUEUED = Gauge "framegate_queued_requests" ["model"];
     /// Entries queued or claimed and not finished

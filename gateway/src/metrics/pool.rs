@@ -21,6 +21,7 @@ struct Handles {
     errors: Vec<Counter>,
     stages: [Histogram; 6],
     batch_size: Histogram,
+    batch_size_limit: Gauge,
     queued: Gauge,
     ongoing: Gauge,
     desired: Gauge,
@@ -56,6 +57,7 @@ impl PoolMetrics {
             errors: ErrorCode::ALL.iter().map(error).collect(),
             stages: STAGES.map(stage),
             batch_size: registry.histogram(names::BATCH_SIZE, labels),
+            batch_size_limit: registry.gauge(names::BATCH_SIZE_LIMIT, labels),
             queued: registry.gauge(names::QUEUED, labels),
             ongoing: registry.gauge(names::ONGOING, labels),
             desired: registry.gauge(names::DESIRED_REPLICAS, labels),
@@ -93,6 +95,7 @@ impl PoolMetrics {
     /// Sets the gauges.
     pub fn gauge(&self, snapshot: &PoolSnapshot, replicas: &[ReplicaView], desired: u32) {
         let handles = &self.handles;
+        handles.batch_size_limit.set(snapshot.max_batch_size as f64);
         handles.queued.set(snapshot.queued as f64);
         handles.ongoing.set(snapshot.ongoing as f64);
         handles.desired.set(f64::from(desired));

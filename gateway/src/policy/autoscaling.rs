@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::checks::Checks;
 use super::key::Key;
+use super::model::Batching;
 use super::raw::RawAutoscaling;
 use super::units::{DECIMAL, DURATION, whole};
 
@@ -52,12 +53,12 @@ pub struct Autoscaling {
 pub enum Target {
     /// So many ongoing requests. Default 16, 0.1 to 100,000.
     OngoingRequests(f64),
-    /// As many as it finishes in this time, 1 ms to 1 h.
+    /// As many as it finishes in this time, 1 ms to 1 h. Default under a `latency_slo`: half of that.
     DrainTime(Duration),
 }
 
 impl Autoscaling {
-    pub(super) fn resolve(raw: &RawAutoscaling, checks: &mut Checks) -> Self {
+    pub(super) fn resolve(raw: &RawAutoscaling, batching: Batching, checks: &mut Checks) -> Self {
         let min_replicas = checks.value(&raw.min_replicas, MIN_REPLICAS);
         let initial = raw.initial_replicas.as_ref();
         let downscale_delay = checks.value(&raw.downscale_delay, DOWNSCALE_DELAY);
@@ -67,7 +68,7 @@ impl Autoscaling {
             initial_replicas: initial
                 .map_or(min_replicas, |text| checks.required(text, INITIAL_REPLICAS)),
             max_replicas: checks.value(&raw.max_replicas, MAX_REPLICAS),
-            target: Target::resolve(raw, checks),
+            target: Target::resolve(raw, batching, checks),
             look_back: checks.value(&raw.look_back, LOOK_BACK),
             upscale_delay: checks.value(&raw.upscale_delay, UPSCALE_DELAY),
             downscale_delay,
@@ -102,10 +103,15 @@ impl Autoscaling {
 }
 
 impl Target {
-    fn resolve(raw: &RawAutoscaling, checks: &mut Checks) -> Self {
+    fn resolve(raw: &RawAutoscaling, batching: Batching, checks: &mut Checks) -> Self {
         let Some(drain_time) = &raw.target_drain_time else {
-            let requests = checks.value(&raw.target_ongoing_requests, TARGET_ONGOING_REQUESTS);
-            return Self::OngoingRequests(requests);
+            return match (&raw.target_ongoing_requests, batching) {
+                // Half of the objective to be served in, the rest for when demand rises.
+                (None, Batching::LatencySlo(slo)) => Self::DrainTime(slo / 2),
+                (requests, _) => {
+                    Self::OngoingRequests(checks.value(requests, TARGET_ONGOING_REQUESTS))
+                }
+            };
         };
         if raw.target_ongoing_requests.is_some() {
             checks

@@ -6,7 +6,7 @@ use super::Policy;
 use super::checks::{Checks, is_name};
 use super::errors::quote;
 use super::ingest::{Delivery, Ingest};
-use super::model::{Backend, Model};
+use super::model::{Backend, Batching, Model};
 use super::nearest::instead;
 use super::raw::{Entries, RawIngest, RawLimits, RawModel, RawPolicy, Text};
 use super::sink::{self, Sink};
@@ -66,7 +66,7 @@ fn check_loops(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
 fn check_waits(raw: &RawPolicy, policy: &Policy, checks: &mut Checks) {
     let timeout = raw.server.as_ref().and_then(|server| server.default_timeout.as_ref());
     for ((_, raw_model), model) in models(raw, policy) {
-        let wait = raw_model.batch_wait_timeout.as_ref();
+        let wait = raw_model.latency_slo.as_ref().or(raw_model.batch_wait_timeout.as_ref());
         let default_timeout = policy.server.default_timeout;
         check_wait(model, default_timeout, "server.default_timeout", &[wait, timeout], checks);
         for (raw_ingest, ingest) in raw.ingest().iter().zip(&policy.ingest) {
@@ -91,13 +91,14 @@ fn check_wait(
     written: &[Option<&Text>],
     checks: &mut Checks,
 ) {
-    let wait = model.batch_wait_timeout;
+    let (key, wait) = match model.batching {
+        Batching::WaitTimeout(wait) => ("batch_wait_timeout", wait),
+        Batching::LatencySlo(slo) => ("latency_slo", slo),
+    };
     if wait >= limit {
         let (wait, limit) = (show_duration(wait), show_duration(limit));
-        let reason = format!(
-            "batch_wait_timeout of `{}` ({wait}) must be shorter than {name} ({limit})",
-            model.name
-        );
+        let reason =
+            format!("{key} of `{}` ({wait}) must be shorter than {name} ({limit})", model.name);
         checks.wrong_together(written, reason);
     }
 }

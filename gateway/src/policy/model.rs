@@ -13,6 +13,7 @@ use super::paths::Base;
 use super::raw::{Entries, RawBackend, RawDevice, RawModel, RawPlacement, RawSimulated, Text};
 use super::units::{DECIMAL, DURATION, whole};
 
+const MS: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -20,6 +21,7 @@ pub(super) const NUM_THREADS: Key<usize> = Key::new(whole(), 1, 256).or(1);
 pub(super) const MAX_BATCH_SIZE: Key<usize> = Key::new(whole(), 1, 1024).or(16);
 pub(super) const BATCH_WAIT_TIMEOUT: Key<Duration> =
     Key::new(DURATION, Duration::ZERO, Duration::from_secs(10)).or(Duration::from_millis(5));
+pub(super) const LATENCY_SLO: Key<Duration> = Key::new(DURATION, MS, MINUTE);
 pub(super) const MAX_QUEUED_REQUESTS: Key<usize> = Key::new(whole(), 1, 1_000_000).or(1024);
 pub(super) const INGEST_SHARE: Key<f64> = Key::new(DECIMAL, 0.001, 1.0).or(0.5);
 pub(super) const GRACEFUL_SHUTDOWN_TIMEOUT: Key<Duration> =
@@ -39,9 +41,8 @@ pub struct Model {
     pub num_threads: usize,
     /// Entries in a batch at most. Default 16, 1 to 1,024.
     pub max_batch_size: usize,
-    /// How long a batch that is not full waits for more. Default 5 ms, 0 s to 10 s; below `server.default_timeout`
-    /// and below the `max_frame_age` of each ingest that feeds this model.
-    pub batch_wait_timeout: Duration,
+    /// How large batches are below that, and how long they wait.
+    pub batching: Batching,
     /// How many replicas there are.
     pub autoscaling: Autoscaling,
     /// Entries that may wait in the pool's queue. Default 1,024, 1 to 1,000,000.
@@ -50,6 +51,17 @@ pub struct Model {
     pub max_queued_ingest: usize,
     /// How long a draining replica may take to finish. Default 60 s, 0 s to 1 h.
     pub graceful_shutdown_timeout: Duration,
+}
+
+/// What ends the wait of a batch that is not full. Each time is below `server.default_timeout` and below
+/// the `max_frame_age` of each ingest that feeds the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batching {
+    /// So much time (`batch_wait_timeout`). Default 5 ms, 0 s to 10 s.
+    WaitTimeout(Duration),
+    /// What is left of the time that an answer may take (`latency_slo`), 1 ms to 1 min; that also
+    /// sizes the batches.
+    LatencySlo(Duration),
 }
 
 /// What executes batches. Both run on the CPU, on threads of this process.
@@ -92,19 +104,33 @@ impl Model {
             checks.wrong_name(name, name_reason(&name.value));
         }
         let max_queued_requests = checks.value(&raw.max_queued_requests, MAX_QUEUED_REQUESTS);
+        let batching = Batching::resolve(raw, checks);
+        let autoscaling = raw.autoscaling.clone().unwrap_or_default();
         let ingest_share = checks.value(&raw.ingest_share, INGEST_SHARE);
         Self {
             name: name.value.as_str().into(),
             backend: Backend::resolve(name, raw, base, checks),
             num_threads: checks.value(&raw.num_threads, NUM_THREADS),
             max_batch_size: checks.value(&raw.max_batch_size, MAX_BATCH_SIZE),
-            batch_wait_timeout: checks.value(&raw.batch_wait_timeout, BATCH_WAIT_TIMEOUT),
-            autoscaling: Autoscaling::resolve(&raw.autoscaling.clone().unwrap_or_default(), checks),
+            batching,
+            autoscaling: Autoscaling::resolve(&autoscaling, batching, checks),
             max_queued_requests,
             max_queued_ingest: share_of(max_queued_requests, ingest_share),
             graceful_shutdown_timeout: checks
                 .value(&raw.graceful_shutdown_timeout, GRACEFUL_SHUTDOWN_TIMEOUT),
         }
+    }
+}
+
+impl Batching {
+    fn resolve(raw: &RawModel, checks: &mut Checks) -> Self {
+        let Some(latency_slo) = &raw.latency_slo else {
+            return Self::WaitTimeout(checks.value(&raw.batch_wait_timeout, BATCH_WAIT_TIMEOUT));
+        };
+        if raw.batch_wait_timeout.is_some() {
+            checks.wrong(latency_slo, "goes instead of batch_wait_timeout; keep one of the two");
+        }
+        Self::LatencySlo(checks.required(latency_slo, LATENCY_SLO))
     }
 }
 

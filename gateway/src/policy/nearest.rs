@@ -42,7 +42,7 @@ mod tests {
         assert_eq!(nearest("max_batch_sise", &known), Some("max_batch_size"));
         // Two letters that changed places are one edit.
         assert_eq!(nearest("gprc", &["grpc"]), Some("grpc"));
-        assert_eq!(nearest("latency_slo", &known), None);
+        assert_eq!(nearest("keep_alive", &known), None);
         assert_eq!(nearest(&"x".repeat(100_000), &known), None);
     }
 }

@@ -1,7 +1,4 @@
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -9,54 +6,43 @@ use tracing::info;
 
 use super::{
     Pool,
+    deciding::{Deciding, PERIOD, Reading, SHORTEST_PERIOD},
     decisions::ReplicaCounts,
     explanation::explain,
-    look_back::LookBack,
-    scaling::{Inputs, Scaler},
-    shed::Shed,
 };
 
 /// Entries for a model that wait upstream of its queue.
 pub type WaitingDemand = Arc<dyn Fn() -> f64 + Send + Sync>;
 
-/// How often the autoscaler decides.
-const PERIOD: Duration = Duration::from_millis(100);
-/// How soon it decides again at the earliest, when the queue crosses the next replica's threshold.
-const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
-
 impl Pool {
     /// Starts replicas and keeps their number where the autoscaler wants it, until `stop`.
     pub async fn scale(self: Arc<Self>, waiting: WaitingDemand, stop: CancellationToken) {
-        let mut scaler = Scaler::new(self.model.autoscaling, Instant::now());
-        let mut look_back = LookBack::new(self.model.autoscaling.look_back);
-        let mut shed = Shed::new(self.model.autoscaling.look_back);
+        let mut deciding = Deciding::new(self.model.autoscaling, Instant::now());
         while !stop.is_cancelled() {
-            self.decide(&mut scaler, &mut look_back, &mut shed, waiting());
+            self.decide(&mut deciding, waiting());
             let period = Instant::now() + PERIOD;
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = sleep_until(period) => {}
-                () = self.crossing(scaler.next_threshold()) => {}
+                () = self.crossing(deciding.next_threshold()) => {}
             }
         }
     }
 
-    fn decide(&self, scaler: &mut Scaler, look_back: &mut LookBack, shed: &mut Shed, waiting: f64) {
-        let (now, present) = (Instant::now(), self.snapshot().ongoing);
-        let ongoing = look_back.average(now, self.queue().ongoing_area(), present);
-        let (cost, target) = (self.spec.cost.per_entry(), self.model.autoscaling.target);
-        let before = scaler.desired();
+    fn decide(&self, deciding: &mut Deciding, waiting: f64) {
+        let before = deciding.desired();
         let mut replicas = self.lock();
         let counts = ReplicaCounts::of(&replicas.view());
-        let decision = scaler.decide(Inputs {
-            now,
-            ongoing,
-            shed: shed.demand(now, self.queue().turnover(), ongoing, target, cost),
+        let decision = deciding.decide(Reading {
+            now: Instant::now(),
+            ongoing: self.queue().ongoing(),
+            ongoing_area: self.queue().ongoing_area(),
+            turnover: self.queue().turnover(),
+            cost: self.spec.cost.per_entry(),
             waiting,
-            cost,
             machine_limit: replicas.machine_limit(),
         });
-        replicas.want(scaler.wanted());
+        replicas.want(deciding.wanted());
         // A model that could not be read is tried by one replica even if none is wanted: without it
         // no entry is taken, so none would ever be.
         let tries = u32::from(self.spec.facts().is_none());

@@ -1,5 +1,7 @@
 //! Whether a pool serves, and what is wrong if it does not. Pure.
 
+use std::time::Duration;
+
 use framegate_replica::ReplicaState;
 
 use super::replicas::ReplicaView;
@@ -27,6 +29,8 @@ pub(super) struct Condition<'a> {
     pub(super) machine_limit: u32,
     /// Whether the model's files could be read; without, no entry can be taken.
     pub(super) is_known: bool,
+    /// `latency_slo`, and what one entry takes, if that does not keep it.
+    pub(super) too_slow: Option<(Duration, Duration)>,
 }
 
 impl Condition<'_> {
@@ -58,8 +62,16 @@ impl Condition<'_> {
             return Some(format!("{what}: {failure}; tried again after a back-off"));
         }
         let min = self.min_replicas;
-        (self.machine_limit < min).then(|| {
-            format!("limits.replica_threads has room for {all} of {min} replicas (min_replicas)")
+        if self.machine_limit < min {
+            return Some(format!(
+                "limits.replica_threads has room for {all} of {min} replicas (min_replicas)"
+            ));
+        }
+        self.too_slow.map(|(slo, alone)| {
+            format!(
+                "latency_slo ({slo:?}) is not kept, since a frame alone takes {alone:.1?} and may \
+                 wait as long for the one before: raise it, or num_threads, or take a faster model"
+            )
         })
     }
 }
@@ -75,6 +87,14 @@ mod tests {
     use super::*;
     use ReplicaState::{Draining, Failed, Running, Starting};
 
+    const WELL: Condition<'_> = Condition {
+        replicas: &[],
+        min_replicas: 0,
+        machine_limit: 8,
+        is_known: true,
+        too_slow: None,
+    };
+
     fn view(state: ReplicaState, failure: &str) -> ReplicaView {
         ReplicaView {
             id: "m-1".into(),
@@ -84,7 +104,7 @@ mod tests {
     }
 
     fn judge(min_replicas: u32, replicas: &[ReplicaView]) -> (bool, bool, String) {
-        let condition = Condition { replicas, min_replicas, machine_limit: 8, is_known: true };
+        let condition = Condition { replicas, min_replicas, ..WELL };
         let PoolHealth { serving, ready, problem } = condition.judge();
         (serving, ready, problem)
     }
@@ -128,7 +148,7 @@ mod tests {
     fn a_machine_without_room_is_told() {
         let replicas = [view(Running, "")];
         let condition =
-            Condition { replicas: &replicas, min_replicas: 2, machine_limit: 1, is_known: true };
+            Condition { replicas: &replicas, min_replicas: 2, machine_limit: 1, ..WELL };
         let health = condition.judge();
         assert!(health.serving);
         assert_eq!(
@@ -138,9 +158,18 @@ mod tests {
     }
 
     #[test]
+    fn an_objective_that_is_not_kept_is_told() {
+        let replicas = [view(Running, "")];
+        let too_slow = Some((Duration::from_millis(10), Duration::from_micros(12_345)));
+        let health = Condition { replicas: &replicas, too_slow, ..WELL }.judge();
+        assert!(health.serving && health.ready);
+        let told = "latency_slo (10ms) is not kept, since a frame alone takes 12.3ms and may wait";
+        assert!(health.problem.starts_with(told), "{}", health.problem);
+    }
+
+    #[test]
     fn a_model_that_could_not_be_read_does_not_serve() {
-        let condition =
-            Condition { replicas: &[], min_replicas: 0, machine_limit: 8, is_known: false };
+        let condition = Condition { is_known: false, ..WELL };
         assert!(!condition.judge().serving);
     }
 }

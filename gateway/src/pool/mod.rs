@@ -1,11 +1,13 @@
 //! Pools: a model's queue, its replicas, and the autoscaler between them.
 
 mod autoscaler;
+pub(crate) mod bounds;
+pub(crate) mod deciding;
 mod decisions;
 mod explanation;
 mod health;
 mod look_back;
-mod machine;
+pub(crate) mod machine;
 mod replicas;
 pub mod scaling;
 mod shed;
@@ -50,11 +52,7 @@ impl Pool {
         machine: MachineThreads,
         metrics: PoolMetrics,
     ) -> Self {
-        let threads = match model.backend {
-            policy::Backend::Onnx { .. } => model.num_threads,
-            policy::Backend::Simulated { .. } => 0,
-        };
-        let machine = machine.join(threads, model.autoscaling.min_replicas);
+        let machine = machine.join(bounds::threads(&model), model.autoscaling.min_replicas);
         let replicas = Mutex::new(Replicas::new(spec.clone(), machine));
         let desired = watch::Sender::new(model.autoscaling.initial_replicas);
         Self {
@@ -127,6 +125,7 @@ impl Pool {
             min_replicas: self.model.autoscaling.min_replicas,
             machine_limit: replicas.machine_limit(),
             is_known: self.spec.facts().is_some(),
+            too_slow: self.spec.cost.too_slow(),
         };
         condition.judge()
     }
@@ -208,6 +207,12 @@ impl Pool {
             // An error means that the replica is gone, which is settled too.
             let _ = watch.wait_for(|status| status.state != ReplicaState::Starting).await;
         }
+    }
+
+    /// Drains one replica, and answers how it is then; none if there is no such. Another one takes
+    /// its place as soon as its threads are free, unless fewer are wanted.
+    pub fn drain(&self, id: &str) -> Option<ReplicaView> {
+        self.lock().drain(id)
     }
 
     /// Drains all replicas and waits until they are gone.

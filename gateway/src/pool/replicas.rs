@@ -66,6 +66,16 @@ impl Replicas {
         }
     }
 
+    /// Drains the replica of this id, if there is one.
+    pub(super) fn drain(&self, id: &str) -> Option<ReplicaView> {
+        let slot = self.slots.iter().find(|slot| &**slot.id() == id && !slot.is_gone())?;
+        if !slot.is_leaving() {
+            info!(replica = id, "replica draining, as asked for");
+            slot.drain();
+        }
+        Some(view(slot))
+    }
+
     /// The replica that is missed least: one that does not run, else the one with the least work,
     /// else the youngest.
     fn least_useful(&self) -> Option<&Slot> {
@@ -78,11 +88,6 @@ impl Replicas {
     }
 
     pub(super) fn view(&self) -> Vec<ReplicaView> {
-        let view = |slot: &Slot| ReplicaView {
-            id: slot.id().clone(),
-            status: slot.status(),
-            failure: slot.failure(),
-        };
         self.slots.iter().filter(|slot| !slot.is_gone()).map(view).collect()
     }
 
@@ -99,4 +104,8 @@ impl Replicas {
             join_all(slots.into_iter().map(Slot::gone)).await;
         }
     }
+}
+
+fn view(slot: &Slot) -> ReplicaView {
+    ReplicaView { id: slot.id().clone(), status: slot.status(), failure: slot.failure() }
 }

@@ -76,6 +76,8 @@ pub enum Bound {
 pub struct Scaler {
     policy: Autoscaling,
     desired: u32,
+    /// As it was at the last decision.
+    cost: Option<Duration>,
     /// Since when more replicas are wanted than desired.
     wants_more_since: Option<Instant>,
     /// What was wanted during `downscale_delay`, whatever the machine allows: times rise, numbers
@@ -90,7 +92,14 @@ impl Scaler {
     pub fn new(policy: Autoscaling, now: Instant) -> Self {
         let desired = policy.initial_replicas;
         let recently_wanted = VecDeque::from([(now, desired)]);
-        Self { policy, desired, wants_more_since: None, recently_wanted, wants_none_since: None }
+        Self {
+            policy,
+            desired,
+            cost: None,
+            wants_more_since: None,
+            recently_wanted,
+            wants_none_since: None,
+        }
     }
 
     /// How many replicas there shall be, as decided last.
@@ -108,16 +117,19 @@ impl Scaler {
         if self.desired >= self.policy.max_replicas {
             return usize::MAX;
         }
-        match self.policy.target {
-            Target::OngoingRequests(target) => {
-                (f64::from(self.desired) * target * (1.0 + HYSTERESIS)).floor() as usize
-            }
-            Target::DrainTime(_) => usize::from(self.desired > 0) * usize::MAX,
-        }
+        let each = match (self.policy.target, self.cost) {
+            (Target::OngoingRequests(target), _) => target,
+            (Target::DrainTime(target), Some(cost)) => target.as_secs_f64() / cost.as_secs_f64(),
+            // One replica measures first.
+            (Target::DrainTime(_), None) => f64::INFINITY,
+        };
+        // A float above usize::MAX saturates; no replica times infinity is no number, so 0.
+        (f64::from(self.desired) * each * (1.0 + HYSTERESIS)).floor() as usize
     }
 
     /// Decides anew.
     pub fn decide(&mut self, inputs: Inputs) -> Decision {
+        self.cost = inputs.cost;
         let demand = inputs.ongoing + inputs.shed + inputs.waiting;
         let raw = self.replicas_for(demand, inputs.cost);
         let (wanted, clamp) = self.clamp(self.settle(raw));

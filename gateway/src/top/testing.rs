@@ -63,6 +63,7 @@ fn detector(second: u64) -> v1::Pool {
             frame_age_seconds_sum: 2_500.0 + 10.0 * since as f64,
             frame_age_count: 10_000 + 40 * since,
         }),
+        batch_limits: Some(v1::BatchLimits { max_batch_size: 4, batch_wait_timeout: None }),
     }
 }
 

@@ -21,6 +21,16 @@ pub struct Input {
     pub mapping: Mapping,
 }
 
+impl Input {
+    /// A black one, which is no frame's.
+    pub(crate) fn blank(geometry: &InputGeometry) -> Self {
+        let (width, height) = (geometry.width, geometry.height);
+        let area = Region { x: 0, y: 0, width, height };
+        let data = vec![0; 3 * width as usize * height as usize];
+        Self { data, mapping: Mapping::new(&Placement::new(area, geometry), area) }
+    }
+}
+
 /// Cuts and resizes a frame, or a region of it, to a model's input.
 ///
 /// The filter is bilinear with a support that grows with the reduction, as Pillow's `BILINEAR`.

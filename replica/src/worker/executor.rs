@@ -5,8 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use framegate_batcher::{BatchCosts, Sizing};
 use tokio::sync::oneshot;
 
+use super::warm_up::measure;
 use crate::{
     ModelOutput,
     backend::{Backend, BackendError, BackendSpec, ModelFacts},
@@ -24,6 +26,14 @@ pub(super) struct Executor {
 struct Batch {
     inputs: Vec<Option<Input>>,
     done: oneshot::Sender<Executed>,
+}
+
+/// An executor that is ready.
+pub(super) struct Started {
+    pub(super) executor: Executor,
+    pub(super) facts: ModelFacts,
+    /// What batches cost by their size, if that was to be measured.
+    pub(super) costs: Option<BatchCosts>,
 }
 
 /// How a batch ended. A dropped sender means that the thread died with it.
@@ -44,17 +54,19 @@ pub(super) enum ExecuteError {
 }
 
 impl Executor {
-    /// Starts the thread, opens the backend on it, and says what that has opened.
+    /// Starts the thread, opens the backend on it, and says what that has opened. For a `sizing`,
+    /// batches are measured before anything else is executed.
     pub(super) async fn start(
         name: &str,
         spec: BackendSpec,
-    ) -> Result<(Self, ModelFacts), BackendError> {
+        sizing: Option<Sizing>,
+    ) -> Result<Started, BackendError> {
         // One place: the worker sends a batch only when the last one has ended.
         let (batches, receiver) = mpsc::sync_channel(1);
         let (opened, open) = oneshot::channel();
-        let body = move || match open_caught(&spec) {
-            Ok((backend, facts)) => {
-                let _ = opened.send(Ok(facts));
+        let body = move || match open_caught(&spec, sizing.as_ref()) {
+            Ok((backend, facts, costs)) => {
+                let _ = opened.send(Ok((facts, costs)));
                 execute_all(backend, &receiver);
             }
             Err(error) => {
@@ -66,8 +78,8 @@ impl Executor {
             .spawn(body)
             .map_err(|error| BackendError(format!("no thread for the replica: {error}")))?;
         let died = || BackendError("the replica's thread died while opening".to_owned());
-        let facts = open.await.map_err(|_| died())??;
-        Ok((Self { batches }, facts))
+        let (facts, costs) = open.await.map_err(|_| died())??;
+        Ok(Started { executor: Self { batches }, facts, costs })
     }
 
     /// Executes a batch; called only when the last one has ended.
@@ -79,8 +91,16 @@ impl Executor {
     }
 }
 
-fn open_caught(spec: &BackendSpec) -> Result<(Box<dyn Backend>, ModelFacts), BackendError> {
-    catch_unwind(AssertUnwindSafe(|| spec.open()))
+type Opened = (Box<dyn Backend>, ModelFacts, Option<BatchCosts>);
+
+fn open_caught(spec: &BackendSpec, sizing: Option<&Sizing>) -> Result<Opened, BackendError> {
+    let open = || {
+        let (mut backend, facts) = spec.open()?;
+        let measure = |sizing| measure(&mut *backend, facts.input.as_ref(), sizing);
+        let costs = sizing.map(measure).transpose()?.flatten();
+        Ok((backend, facts, costs))
+    };
+    catch_unwind(AssertUnwindSafe(open))
         .unwrap_or_else(|_| Err(BackendError("the backend panicked while opening".to_owned())))
 }
 

@@ -2,8 +2,9 @@
 
 mod executor;
 mod pull;
+mod ready;
 mod replica;
-mod window;
+mod warm_up;
 
 pub use replica::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus};
 

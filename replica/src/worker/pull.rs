@@ -1,6 +1,6 @@
 use std::{future, sync::Arc, time::Duration};
 
-use framegate_batcher::{Charge, Claimed, EntryId, ReplicaSeat, Verdict, verdict};
+use framegate_batcher::{Charge, Desk, EntryId, Formed, ReplicaSeat};
 use framegate_proto::{ErrorCode, ServeError};
 use tokio::{
     sync::{oneshot, watch},
@@ -12,8 +12,8 @@ use tracing::{error, warn};
 
 use super::{
     executor::{ExecuteError, Executed, Executor},
+    ready::{Ready, Slot},
     replica::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus},
-    window::{Ready, Slot, Window},
 };
 use crate::{
     Answer, FrameJob, ModelOutput, Served, Timings,
@@ -31,11 +31,10 @@ pub(super) struct Worker {
 
     // What it works with.
     executor: Executor,
-    /// Its place at the pool's queue. Dropping it hands everything back.
-    seat: ReplicaSeat<FrameJob>,
 
-    // What it works on: the executing batch, and one batch loading.
-    window: Window,
+    // What it works on: one batch loading, and the executing batch. Dropping the desk hands
+    // everything back.
+    desk: Desk<FrameJob, Ready>,
     loads: JoinSet<(EntryId, Result<Option<Loaded>, ServeError>)>,
     executing: Option<Executing>,
 }
@@ -64,8 +63,8 @@ impl Worker {
         seat: ReplicaSeat<FrameJob>,
         status: watch::Sender<ReplicaStatus>,
     ) -> Self {
-        let (window, loads, executing) = (Window::default(), JoinSet::new(), None);
-        Self { spec, facts, id, status, executor, seat, window, loads, executing }
+        let (desk, loads, executing) = (Desk::new(seat), JoinSet::new(), None);
+        Self { spec, facts, id, status, executor, desk, loads, executing }
     }
 
     /// Pulls until `drain`, then finishes what it executes.
@@ -83,26 +82,14 @@ impl Worker {
         }
     }
 
-    /// Claims until there is no room, or nothing more for it, and starts loading.
+    /// Claims what there is for it, and starts loading.
     fn claim(&mut self) {
-        loop {
-            let (unstarted, _) = self.seat.counts();
-            let room = self.spec.limits.max_batch_size.saturating_sub(unstarted);
-            let claimed = self.seat.claim(room);
-            if claimed.is_empty() {
-                return;
-            }
-            claimed.into_iter().for_each(|entry| self.load(entry));
-        }
+        self.desk.claim().into_iter().for_each(|(id, job)| self.load(id, job));
     }
 
-    fn load(&mut self, entry: Claimed<FrameJob>) {
-        let (id, job) = (entry.id, entry.job.clone());
-        // An entry that was recalled from here and claimed again starts over.
-        self.window.remove(id);
-        self.window.push(entry);
+    fn load(&mut self, id: EntryId, job: FrameJob) {
         let Some((frame, geometry)) = job.frame().cloned().zip(self.facts.input) else {
-            self.window.set_ready(id, Ready::new(None, LoadTimings::default()));
+            self.desk.set_ready(id, Ready::new(None, LoadTimings::default()));
             return;
         };
         let loader = self.spec.loader.clone();
@@ -112,12 +99,12 @@ impl Worker {
     fn loaded(&mut self, id: EntryId, result: Result<Option<Loaded>, ServeError>) {
         match result {
             Ok(Some(loaded)) => {
-                self.window.set_ready(id, Ready::new(Some(loaded.input), loaded.timings));
+                self.desk.set_ready(id, Ready::new(Some(loaded.input), loaded.timings));
             }
             // Nobody waits for it any more.
-            Ok(None) => self.window.remove(id),
+            Ok(None) => self.desk.forget(id),
             Err(error) => {
-                self.window.remove(id);
+                self.desk.forget(id);
                 self.answer(id, Err(error));
             }
         }
@@ -128,43 +115,20 @@ impl Worker {
         if self.executing.is_some() {
             return None;
         }
-        loop {
-            self.forget_unwanted();
-            match verdict(&self.window.forming(), &self.spec.limits, Instant::now()) {
-                Verdict::Execute { take } => {
-                    if self.start(take) {
-                        return None;
-                    }
-                }
-                Verdict::WaitUntil(instant) => return Some(instant),
-                Verdict::Wait => return None,
+        match self.desk.form(Instant::now()) {
+            Formed::Batch(entries) => {
+                self.execute(entries);
+                None
             }
+            Formed::Until(instant) => Some(instant),
+            Formed::Nothing => None,
         }
     }
 
-    /// Forgets what was recalled, cancelled or has expired; only then the seat counts fewer entries
-    /// than there are here.
-    fn forget_unwanted(&mut self) {
-        let Self { window, seat, .. } = self;
-        if window.len() > seat.counts().0 {
-            window.retain(|id| seat.is_wanted(id));
-        }
-    }
-
-    /// Starts the first `take` ready entries, but for those that were recalled or have left. False
-    /// if none was left to start.
-    fn start(&mut self, take: usize) -> bool {
-        let chosen = self.window.first_ready(take);
-        let started = self.seat.start(&chosen);
-        let mut entries = self.window.take(&chosen);
-        entries.retain(|slot| started.contains(&slot.entry.id));
-        if entries.is_empty() {
-            return false;
-        }
+    fn execute(&mut self, mut entries: Vec<Slot>) {
         let inputs = entries.iter_mut().map(|slot| slot.ready.as_mut()?.input.take()).collect();
         let (since, done) = (Instant::now(), self.executor.execute(inputs));
         self.executing = Some(Executing { entries, since, done });
-        true
     }
 
     fn finish(
@@ -178,8 +142,10 @@ impl Worker {
         });
         match executed.outputs {
             Ok(outputs) => {
-                self.spec.cost.record(batch.entries.len(), executed.took);
+                let (entries, now) = (batch.entries.len(), Instant::now());
+                let limits = self.spec.cost.record(entries, executed.took, now);
                 self.deliver(&batch, outputs, executed.took);
+                self.spec.limit_batches(limits);
                 Ok(())
             }
             Err(failure) => self.fail(&batch, failure),
@@ -215,7 +181,7 @@ impl Worker {
             }
             several => {
                 let ids: Vec<EntryId> = several.iter().map(|slot| slot.entry.id).collect();
-                self.seat.give_back(&ids, Charge::Suspect);
+                self.desk.seat_mut().give_back(&ids, Charge::Suspect);
             }
         }
         if crashed { Err(ReplicaFailure::Crashed) } else { Ok(()) }
@@ -223,7 +189,7 @@ impl Worker {
 
     fn answer(&mut self, id: EntryId, answer: Answer) {
         // None: the client left or the deadline passed meanwhile, and that was its answer.
-        if let Some(job) = self.seat.finish(id) {
+        if let Some(job) = self.desk.seat_mut().finish(id) {
             job.answer(answer);
         }
     }
@@ -231,8 +197,7 @@ impl Worker {
     /// Hands back what is not started and finishes what is.
     async fn drain(mut self) -> Result<(), ReplicaFailure> {
         self.status.send_modify(|status| status.state = ReplicaState::Draining);
-        self.seat.stop_claiming();
-        self.window.clear();
+        self.desk.stop_claiming();
         self.tell();
         let Some(batch) = self.executing.as_mut() else { return Ok(()) };
         let limit = Instant::now() + self.spec.graceful_shutdown_timeout;
@@ -244,7 +209,7 @@ impl Worker {
     }
 
     fn tell(&self) {
-        let (unstarted, executing) = self.seat.counts();
+        let (unstarted, executing) = self.desk.seat().counts();
         let ongoing = unstarted + executing;
         self.status.send_if_modified(|status| {
             let changed = status.ongoing != ongoing;
@@ -256,13 +221,13 @@ impl Worker {
     /// Waits for whatever comes first. Biased: results before new work, so that answers leave as
     /// soon as they exist; the order of the rest does not matter, since none can keep coming up.
     async fn next_event(&mut self, form_at: Option<Instant>, drain: &CancellationToken) -> Event {
-        let Self { seat, loads, executing, .. } = self;
+        let Self { desk, loads, executing, .. } = self;
         tokio::select! {
             biased;
             executed = executed(executing) => Event::Executed(executed),
             Some(Ok((id, result))) = loads.join_next() => Event::Loaded(id, result),
             () = drain.cancelled() => Event::Drain,
-            () = seat.woken() => Event::Woken,
+            () = desk.seat().woken() => Event::Woken,
             () = due(form_at) => Event::Woken,
         }
     }

@@ -1,10 +1,13 @@
 use std::{sync::Arc, time::Duration};
 
-use framegate_batcher::{PoolLimits, PoolQueue};
+use framegate_batcher::{BatchLimits, PoolQueue};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{executor::Executor, pull::Worker};
+use super::{
+    executor::{Executor, Started},
+    pull::Worker,
+};
 use crate::{
     BatchCost, FrameJob,
     backend::{BackendError, BackendSpec, ModelFacts},
@@ -20,11 +23,9 @@ pub struct ReplicaSpec {
     pub backend: BackendSpec,
     /// The pool's queue.
     pub queue: PoolQueue<FrameJob>,
-    /// The limits of batches, the same as the queue's.
-    pub limits: PoolLimits,
     /// What loads frames.
     pub loader: FrameLoader,
-    /// Where the cost of batches is noted.
+    /// Where the cost of batches is noted, and their bounds follow from it if they do.
     pub cost: Arc<BatchCost>,
     /// How long a draining replica may finish what it executes.
     pub graceful_shutdown_timeout: Duration,
@@ -86,14 +87,26 @@ impl ReplicaSpec {
         status: watch::Sender<ReplicaStatus>,
         drain: CancellationToken,
     ) -> Result<(), ReplicaFailure> {
-        let start = Executor::start(&id, self.backend.clone());
-        let (executor, facts) = tokio::select! {
+        let start = Executor::start(&id, self.backend.clone(), self.cost.to_measure());
+        let Started { executor, facts, costs } = tokio::select! {
             started = start => started?,
             () = drain.cancelled() => return Ok(()),
         };
+        let limits = costs.and_then(|costs| self.cost.measured(costs));
+        self.limit_batches(limits);
         let seat = self.queue.register();
         status.send_modify(|status| status.state = ReplicaState::Running);
         tracing::info!(replica = %id, "replica running");
         Worker::new(self, facts, id, executor, seat, status).pull(drain).await
+    }
+
+    /// From now on batches have these bounds, if any follow.
+    pub(super) fn limit_batches(&self, limits: Option<BatchLimits>) {
+        let Some(limits) = limits.filter(|limits| *limits != self.queue.batch_limits()) else {
+            return;
+        };
+        let BatchLimits { max_batch_size, batch_wait_timeout } = limits;
+        tracing::debug!(model = %self.model, max_batch_size, ?batch_wait_timeout, "batches sized");
+        self.queue.set_batch_limits(limits);
     }
 }

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use framegate_batcher::{EntryId, NewEntry, Origin, PoolLimits, PoolQueue, Priority};
+use framegate_batcher::{
+    BatchLimits, EntryId, NewEntry, Origin, PoolLimits, PoolQueue, Priority, Sizing,
+};
 use framegate_proto::ErrorCode;
 use tokio::{
     sync::{oneshot, watch},
@@ -50,15 +52,13 @@ impl Pool {
         let limits = PoolLimits {
             max_queued: 100,
             max_queued_ingest: 50,
-            max_batch_size,
-            batch_wait_timeout: wait,
+            batch: BatchLimits { max_batch_size, batch_wait_timeout: wait },
         };
         let open = move || Ok(Box::new(TestBackend(behaviour.clone())) as Box<dyn Backend>);
         let spec = ReplicaSpec {
             model: "model".into(),
             backend: BackendSpec::Test(Arc::new(open)),
             queue: PoolQueue::new(limits),
-            limits,
             loader: loader(),
             cost: Arc::new(BatchCost::default()),
             graceful_shutdown_timeout: Duration::from_secs(5),
@@ -242,6 +242,28 @@ async fn a_cancelled_entry_is_not_executed() {
     first.await.unwrap().unwrap();
     last.await.unwrap().unwrap();
     assert_eq!(executed.try_iter().count(), 1, "only the last is executed after the first");
+}
+
+#[tokio::test]
+async fn under_an_objective_batches_are_sized_by_what_they_cost() {
+    // It is the point of this backend to take time.
+    #[allow(clippy::disallowed_methods)]
+    let behaviour = |entries: usize| {
+        std::thread::sleep(Duration::from_millis(20 + entries as u64));
+        Ok(())
+    };
+    let mut pool = Pool::new(1, Duration::ZERO, Arc::new(behaviour));
+    let sizing = Sizing { latency_slo: Duration::from_secs(2), max_batch_size: 4 };
+    Arc::get_mut(&mut pool.spec).unwrap().cost = Arc::new(BatchCost::new(Some(sizing)));
+    let mut replica = pool.start("r-1");
+    replica.status.wait_for(|status| status.state == ReplicaState::Running).await.unwrap();
+    assert_eq!(pool.spec.queue.batch_limits().max_batch_size, 4);
+    let answers: Vec<_> = (0..9).map(|_| pool.submit().1).collect();
+    let mut largest = 0;
+    for answer in answers {
+        largest = largest.max(answer.await.unwrap().unwrap().batch_size);
+    }
+    assert_eq!(largest, 4);
 }
 
 #[tokio::test]

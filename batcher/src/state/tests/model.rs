@@ -15,6 +15,8 @@ pub(super) struct Model {
     pub state: State<Tag>,
     pub seats: Vec<KnownSeat>,
     limits: PoolLimits,
+    /// The largest that `max_batch_size` was.
+    most_unstarted: usize,
     now: Instant,
     live: BTreeMap<EntryId, Known>,
     gone: BTreeMap<EntryId, Fate>,
@@ -63,6 +65,7 @@ impl Model {
         Self {
             state: State::new(limits, now),
             seats: Vec::new(),
+            most_unstarted: limits.batch.max_batch_size,
             limits,
             now,
             live: BTreeMap::new(),
@@ -88,6 +91,12 @@ impl Model {
         self.now += time;
         self.step(|_| ());
         assert!((self.state.ongoing_area() - self.area).abs() < 1e-6);
+    }
+
+    pub(super) fn limit_batches(&mut self, max_batch_size: usize) {
+        self.limits.batch.max_batch_size = max_batch_size;
+        self.most_unstarted = self.most_unstarted.max(max_batch_size);
+        self.step(|state| state.set_batch_limits(BatchLimits { max_batch_size, ..limits().batch }));
     }
 
     pub(super) fn cancel(&mut self, id: EntryId) {
@@ -181,7 +190,7 @@ impl Model {
         let mut claims = 0;
         while let Some(index) = self.seats.iter().position(|seat| seat.is_awake) {
             let (unstarted, _) = self.state.counts(self.seats[index].id);
-            let room = self.limits.max_batch_size - unstarted;
+            let room = self.limits.batch.max_batch_size.saturating_sub(unstarted);
             self.claim_once(index, room);
             claims += 1;
             assert!(claims < 1000, "the seats keep waking each other");
@@ -191,7 +200,7 @@ impl Model {
         let level = (queued + self.state.snapshot().claimed).div_ceil(sharing().count().max(1));
         for seat in sharing() {
             let (unstarted, _) = self.state.counts(seat.id);
-            let may_take = queued > 0 && unstarted < level.min(self.limits.max_batch_size);
+            let may_take = queued > 0 && unstarted < level.min(self.limits.batch.max_batch_size);
             assert!(!may_take, "a seat sleeps beside {queued} queued entries with {unstarted}");
         }
         for index in 0..self.seats.len() {
@@ -236,7 +245,7 @@ impl Model {
         for seat in &self.seats {
             let held = (self.held(seat.id, false).len(), self.held(seat.id, true).len());
             assert_eq!(self.state.counts(seat.id), held);
-            assert!(held.0 <= self.limits.max_batch_size);
+            assert!(held.0 <= self.most_unstarted);
         }
         let due = |known: &Known| known.submitted.deadline.is_some_and(|due| due <= self.now);
         assert!(!self.live.values().any(due), "an entry outlived its deadline");
@@ -250,7 +259,7 @@ impl Model {
         for (tag, why) in effects.removed {
             self.gone(EntryId(tag.0), Fate::Removed(why));
         }
-        for bell in effects.bells {
+        for (_, bell) in effects.bells {
             for seat in self.seats.iter_mut().filter(|seat| Arc::ptr_eq(&seat.bell, &bell)) {
                 seat.is_awake = true;
             }

@@ -7,7 +7,8 @@ use super::*;
 #[test]
 fn overload_does_not_make_every_entry_late() {
     let start = Instant::now();
-    let limits = PoolLimits { max_queued: 1000, max_batch_size: 1, ..limits() };
+    let batch = BatchLimits { max_batch_size: 1, ..limits().batch };
+    let limits = PoolLimits { max_queued: 1000, batch, ..limits() };
     let mut state = State::new(limits, start);
     let (seat, _) = state.register();
     let mut loading: Option<EntryId> = None;

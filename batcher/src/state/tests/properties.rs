@@ -44,6 +44,9 @@ enum Step {
         executing: bool,
         charge: Charge,
     },
+    LimitBatches {
+        size: usize,
+    },
     Pass {
         millis: u64,
     },
@@ -76,6 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (seat, any::<bool>(), charge).prop_map(|(seat, executing, charge)| {
             Step::GiveBack { seat, executing, charge }
         }),
+        1 => (1..6usize).prop_map(|size| Step::LimitBatches { size }),
         3 => (1..20u64).prop_map(|millis| Step::Pass { millis }),
         3 => Just(Step::ComeToRest),
     ]
@@ -98,6 +102,7 @@ fn run(model: &mut Model, step: Step) {
         Step::GiveBack { seat, executing, charge } if seat < taken => {
             model.give_back(seat, executing, charge);
         }
+        Step::LimitBatches { size } => model.limit_batches(size),
         Step::Pass { millis } => model.pass(Duration::from_millis(millis)),
         Step::ComeToRest => model.come_to_rest(),
         _ => {} // there is no such seat
@@ -123,8 +128,8 @@ proptest! {
         max_batch_size in 1..6usize,
         steps in prop::collection::vec(step(), 1..250),
     ) {
-        let mut model =
-            Model::new(PoolLimits { max_queued, max_queued_ingest, max_batch_size, ..limits() });
+        let batch = BatchLimits { max_batch_size, ..limits().batch };
+        let mut model = Model::new(PoolLimits { max_queued, max_queued_ingest, batch });
         for _ in 0..seats {
             model.register();
         }

@@ -35,6 +35,10 @@ pub(in crate::policy) struct RawModel {
     /// `max_frame_age` of every ingest that feeds the model.
     #[schemars(transform = model::BATCH_WAIT_TIMEOUT.form())]
     pub batch_wait_timeout: Option<Text>,
+    /// Instead: how long an answer may take, from the request or record to the result. The size of batches, at most
+    /// `max_batch_size`, and their wait follow from what they cost as measured; where batches do not pay, there are none.
+    #[schemars(transform = model::LATENCY_SLO.form())]
+    pub latency_slo: Option<Text>,
     pub autoscaling: Option<RawAutoscaling>,
     /// Entries that may wait in the pool's queue; more are refused with QUEUE_FULL.
     #[schemars(transform = model::MAX_QUEUED_REQUESTS.form())]
@@ -104,7 +108,8 @@ pub(in crate::policy) struct RawAutoscaling {
     /// How many ongoing requests (queued, claimed or executing) one replica is meant to have.
     #[schemars(transform = autoscaling::TARGET_ONGOING_REQUESTS.form())]
     pub target_ongoing_requests: Option<Text>,
-    /// Instead: one replica is meant to have as much as it finishes in this time, as its cost is measured.
+    /// Instead: one replica is meant to have as much as it finishes in this time, as its cost is measured. With
+    /// `latency_slo`, half of that is the default, and not `target_ongoing_requests`.
     #[schemars(transform = autoscaling::TARGET_DRAIN_TIME.form())]
     pub target_drain_time: Option<Text>,
     /// Over how long demand is averaged.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::parse_text;
 use crate::policy::{
-    Backend, Bucket, Fsync, InstanceId, JsonlSink, Limits, Overload, Place, Policy, RecordMap,
-    Retries, Selector, Server, Sink, Start, Target, load,
+    Backend, Batching, Bucket, Fsync, InstanceId, JsonlSink, Limits, Overload, Place, Policy,
+    RecordMap, Retries, Selector, Server, Sink, Start, Target, load,
 };
 
 fn ms(milliseconds: u64) -> Duration {
@@ -54,7 +54,10 @@ fn the_least_policy_has_the_documented_defaults() {
     assert_eq!((buckets, ingest, sinks), (vec![], vec![], vec![]));
     let [model] = &models[..] else { panic!("one model") };
     assert_eq!(model.backend, Backend::Onnx { artifact: PathBuf::from("/etc/framegate/a") });
-    assert_eq!((model.num_threads, model.max_batch_size, model.batch_wait_timeout), (1, 16, ms(5)));
+    assert_eq!(
+        (model.num_threads, model.max_batch_size, model.batching),
+        (1, 16, Batching::WaitTimeout(ms(5)))
+    );
     assert_eq!((model.max_queued_requests, model.max_queued_ingest), (1024, 512));
     assert_eq!(model.graceful_shutdown_timeout, ms(60_000));
     let scaling = &model.autoscaling;
@@ -196,6 +199,17 @@ fn values_are_shared_through_anchors() {
 }
 
 #[test]
+fn an_objective_takes_the_place_of_the_wait_and_sets_a_target() {
+    let text = "models:\n  a: { artifact: a, latency_slo: 80ms }\n  \
+                b: { artifact: b, latency_slo: 80ms, autoscaling: { target_ongoing_requests: 4 } }\n";
+    let policy = parse_text(text).unwrap();
+    let [a, b] = &policy.models[..] else { panic!("two models") };
+    assert_eq!((a.batching, b.batching), (Batching::LatencySlo(ms(80)), a.batching));
+    assert_eq!(a.autoscaling.target, Target::DrainTime(ms(40)));
+    assert_eq!(b.autoscaling.target, Target::OngoingRequests(4.0));
+}
+
+#[test]
 fn the_demo_policy_resolves() {
     let configs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let policy = load(&configs.join("configs/demo.yaml")).unwrap();
@@ -229,8 +243,8 @@ fn the_demo_policy_resolves() {
             Backend::Onnx { artifact: root.join(".deps/models").join(artifact) }
         );
         assert_eq!(
-            (model.num_threads, model.max_batch_size, model.batch_wait_timeout),
-            (1, 2, ms(5))
+            (model.num_threads, model.max_batch_size, model.batching),
+            (1, 2, Batching::WaitTimeout(ms(5)))
         );
     }
     let [ingest] = &policy.ingest[..] else { panic!("one ingest") };

@@ -126,6 +126,18 @@ fn waits_and_threads() {
             "models.m.batch_wait_timeout: batch_wait_timeout of `m` (50ms) must be shorter than server.default_timeout (50ms)",
         ),
         (
+            "server: { default_timeout: 50ms }\nmodels: { m: { artifact: a, latency_slo: ▸50ms } }",
+            "models.m.latency_slo: latency_slo of `m` (50ms) must be shorter than server.default_timeout (50ms)",
+        ),
+        (
+            "models: { m: { artifact: a, batch_wait_timeout: 5ms, latency_slo: ▸80ms } }",
+            "models.m.latency_slo: goes instead of batch_wait_timeout; keep one of the two",
+        ),
+        (
+            "models: { m: { artifact: a, latency_slo: ▸0s } }",
+            "models.m.latency_slo: a duration from 1ms to 1m; got `0s`",
+        ),
+        (
             "server: { default_timeout: ▸5ms }\nmodels: { m: { artifact: a } }",
             "server.default_timeout: batch_wait_timeout of `m` (5ms) must be shorter than server.default_timeout (5ms)",
         ),

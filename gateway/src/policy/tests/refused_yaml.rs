@@ -21,8 +21,8 @@ fn unknown_keys_are_refused_with_the_nearest() {
             "limits: unknown key `frame_byte`; did you mean `frame_bytes`?",
         ),
         (
-            "models:\n  m:\n    ▸latency_slo: 1s",
-            "models.m: unknown key `latency_slo`; write one of `artifact`,",
+            "models:\n  m:\n    ▸webhook: 1s",
+            "models.m: unknown key `webhook`; write one of `artifact`,",
         ),
         (
             "models: { m: { autoscaling: { ▸min: 1 } } }",

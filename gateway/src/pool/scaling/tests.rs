@@ -63,6 +63,23 @@ fn a_drain_time_weighs_demand_by_its_cost() {
 }
 
 #[test]
+fn it_is_asked_at_once_when_more_is_ongoing_than_one_more_is_wanted_for() {
+    let drain = Target::DrainTime(Duration::from_millis(500));
+    let to_zero = Autoscaling { min_replicas: 0, initial_replicas: 0, target: drain, ..policy() };
+    assert_eq!(Scaler::new(to_zero, Instant::now()).next_threshold(), 0);
+    for (target, before, after) in [(Target::OngoingRequests(4.0), 4, 8), (drain, usize::MAX, 22)] {
+        let now = Instant::now();
+        let mut scaler = Scaler::new(Autoscaling { target, ..policy() }, now);
+        assert_eq!(scaler.next_threshold(), before, "{target:?}");
+        let cost = Some(Duration::from_millis(50));
+        let ongoing = if target == drain { 12.0 } else { 5.0 };
+        let inputs = Inputs { now, ongoing, shed: 0.0, waiting: 0.0, cost, machine_limit: 8 };
+        assert_eq!(scaler.decide(inputs).desired, 2);
+        assert_eq!(scaler.next_threshold(), after, "{target:?}");
+    }
+}
+
+#[test]
 fn it_grows_at_once_and_shrinks_after_the_delay() {
     let demand = [(0, 3.0), (100, 30.0), (200, 3.0), (2_000, 3.0), (3_000, 3.0), (3_100, 3.0)];
     assert_eq!(desired(policy(), &demand), [1, 8, 8, 8, 8, 1]);

@@ -6,6 +6,7 @@ use framegate_proto::{ErrorCode, ServeError};
 use tokio::time::Instant;
 
 use super::ConsumerThread;
+use crate::board::Arrived;
 use crate::ingest::{
     catch_up,
     entry::{Entry, Freshness, Original, Source, TakenRecord},
@@ -44,6 +45,11 @@ impl ConsumerThread {
         });
         self.metrics.records.increment(1);
         self.metrics.board.cameras.frame(&taken.record.camera_id, now.0);
+        self.metrics.board.arrivals.note(|| Arrived {
+            at: now.0,
+            camera_id: Some(taken.record.camera_id.clone()),
+            models: Arc::clone(&models),
+        });
         if freshness == Freshness::TooOld {
             self.note_too_old(&taken, fetched.timestamp_ms, now.0);
         }
