@@ -31,7 +31,9 @@ class Broker:
         self.failed: list[KafkaError] = []
         self._lock = threading.Lock()
         where = {"bootstrap.servers": address} if address else {"test.mock.num.brokers": 1}
-        self._producer = Producer({**where, "log_level": 3, "linger.ms": 1})
+        # In the order in which they were sent, also where a topic is created for the first of them.
+        ordered = {"enable.idempotence": bool(address)}
+        self._producer = Producer({**where, **ordered, "log_level": 3, "linger.ms": 1})
         brokers = self._producer.list_topics(timeout=LIMIT).brokers.values()
         self.address = address or ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
 
