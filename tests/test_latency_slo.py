@@ -1,5 +1,6 @@
 """`latency_slo`: the size of batches follows from what they cost, and where they do not pay there are none."""
 
+import re
 from pathlib import Path
 
 import samples
@@ -43,7 +44,8 @@ def test_an_objective_that_cannot_be_kept_is_told(start_gateway) -> None:
     gateway = start_gateway(policy(models={"m": simulated("60ms", latency_slo="100ms")}))
     assert limits(gateway, "m") == (1, 0)
     problem = gateway.pool("m").problem
-    assert problem.startswith("latency_slo (100ms) is not kept, since a frame alone takes 6"), problem
+    told = re.match(r"latency_slo \(100ms\) is not kept, since a frame alone takes ([0-9.]+)ms and may", problem)
+    assert told and float(told[1]) >= 60, problem
     assert sizes(gateway, "m", 3) == {1}
 
 

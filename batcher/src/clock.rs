@@ -40,7 +40,7 @@ impl Clock {
         })
     }
 
-    /// So much time has passed since it was made. The real one is not impressed.
+    /// So much time has passed since it was made. It does nothing to the real one.
     pub fn set(&self, passed: Duration) {
         if let Some(simulated) = &self.simulated {
             let nanoseconds = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);

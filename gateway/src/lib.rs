@@ -11,6 +11,7 @@ pub mod admission;
 mod backoff;
 pub mod board;
 pub mod camera;
+pub mod client;
 pub mod demo;
 pub mod embedded_broker;
 pub mod gateway;

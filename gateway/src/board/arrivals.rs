@@ -72,9 +72,9 @@ impl Arrivals {
 }
 
 impl Recording {
-    /// What came since the last call, and how much was missed since the beginning.
-    pub fn take(&mut self) -> (Vec<Arrived>, usize) {
-        let arrived = std::iter::from_fn(|| self.arrived.try_recv().ok()).collect();
+    /// At most `most` of what came and was not taken, and how much was missed since the beginning.
+    pub fn take(&mut self, most: usize) -> (Vec<Arrived>, usize) {
+        let arrived = std::iter::from_fn(|| self.arrived.try_recv().ok()).take(most).collect();
         (arrived, self.missed.load(Relaxed))
     }
 }
@@ -93,8 +93,8 @@ mod tests {
         arrivals.note(|| panic!("nobody records"));
         let mut recording = arrivals.record();
         arrivals.note(arrived);
-        assert_eq!(recording.take().0.len(), 1);
-        assert_eq!(recording.take().0.len(), 0);
+        assert_eq!(recording.take(9).0.len(), 1);
+        assert_eq!(recording.take(9).0.len(), 0);
         drop(recording);
         arrivals.note(arrived);
         arrivals.note(|| panic!("nobody records any more"));
@@ -105,7 +105,8 @@ mod tests {
         let arrivals = Arrivals::default();
         let mut recording = arrivals.record();
         (0..BEHIND + 7).for_each(|_| arrivals.note(arrived));
-        let (taken, missed) = recording.take();
-        assert_eq!((taken.len(), missed), (BEHIND, 7));
+        let (first, missed) = recording.take(100);
+        assert_eq!((first.len(), missed), (100, 7));
+        assert_eq!(recording.take(usize::MAX).0.len(), BEHIND - 100);
     }
 }

@@ -5,11 +5,11 @@ use std::{
 };
 
 use framegate::policy::{
-    self, Autoscaling, Backend, Batching, Ingest, Limits, Model, Policy, Security, Sink, Target,
+    Autoscaling, Backend, Batching, Ingest, Limits, Model, Policy, Security, Sink, Target,
 };
 use framegate_replica::Artifact;
 
-use super::{REFUSED, output};
+use super::{load_policy, output};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -20,15 +20,12 @@ pub struct Options {
 
 /// Validates the policy, and says what it would run.
 pub fn run(options: &Options) -> ExitCode {
-    match policy::load(&options.config) {
+    match load_policy(&options.config) {
         Ok(policy) => {
             output::line(Summary(&policy).to_string().trim_end());
             ExitCode::SUCCESS
         }
-        Err(problems) => {
-            output::problem(&problems.to_string());
-            ExitCode::from(REFUSED)
-        }
+        Err(refused) => refused,
     }
 }
 

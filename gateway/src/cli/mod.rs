@@ -17,11 +17,13 @@ use std::{
     env,
     io::{self, IsTerminal},
     num::NonZero,
+    path::Path,
     process::ExitCode,
     thread,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
+use framegate::policy::{self, Policy};
 use tokio::runtime::Runtime;
 use tracing::error;
 use tracing_subscriber::EnvFilter;
@@ -71,6 +73,14 @@ enum Command {
 
 /// Exit code for a policy, or a command line, that was refused.
 const REFUSED: u8 = 2;
+
+/// The policy in the file; if it is refused, that is said, and how the process exits for it.
+fn load_policy(path: &Path) -> Result<Policy, ExitCode> {
+    policy::load(path).map_err(|problems| {
+        output::problem(&problems.to_string());
+        ExitCode::from(REFUSED)
+    })
+}
 
 /// Threads for steps that block, besides those that load frames, which are as many as cores.
 const BLOCKING_THREADS: usize = 4;

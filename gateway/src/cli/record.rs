@@ -7,6 +7,7 @@ use std::{
 };
 
 use framegate::{
+    client::Address,
     policy::parse_duration,
     simulate::{Counts, record},
 };
@@ -15,14 +16,8 @@ use super::{output, signals::Signals};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// The gateway's gRPC address.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:9000",
-        env = "FRAMEGATE_ADDR"
-    )]
-    addr: String,
+    #[command(flatten)]
+    gateway: Address,
     /// For how long; until Ctrl-C if that comes first.
     #[arg(long = "for", value_name = "DURATION", default_value = "60s", value_parser = duration)]
     lasts: Duration,
@@ -37,7 +32,7 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 
 /// Records, and says how much.
 pub async fn run(options: Options) -> ExitCode {
-    let Options { addr, lasts, out } = options;
+    let Options { gateway: Address { addr }, lasts, out } = options;
     let recorded = async {
         let mut file = BufWriter::new(File::create(&out)?);
         let counts = record(&addr, lasts, &mut file, &Signals::new()?.stop()).await?;

@@ -3,7 +3,7 @@ use std::{path::PathBuf, pin::pin, process::ExitCode};
 use framegate::{gateway::Gateway, policy};
 use tracing::error;
 
-use super::{REFUSED, failed, output, signals::Signals};
+use super::{failed, load_policy, output, signals::Signals};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -15,12 +15,9 @@ pub struct Options {
 /// Serves until SIGTERM or SIGINT, then stops gracefully. Says that it is ready as soon as any model
 /// can be served.
 pub async fn run(options: Options) -> ExitCode {
-    let policy = match policy::load(&options.config) {
+    let policy = match load_policy(&options.config) {
         Ok(policy) => policy,
-        Err(problems) => {
-            output::problem(&problems.to_string());
-            return ExitCode::from(REFUSED);
-        }
+        Err(refused) => return refused,
     };
     #[cfg(feature = "failpoints")]
     if let Err(problem) = framegate_replica::failpoint::arm() {

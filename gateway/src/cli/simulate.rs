@@ -1,8 +1,8 @@
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use framegate::{policy, simulate::simulate};
+use framegate::simulate::simulate;
 
-use super::{REFUSED, output};
+use super::{REFUSED, load_policy, output};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -25,12 +25,9 @@ pub struct Options {
 
 /// Simulates, prints the table, and writes what else is wanted.
 pub fn run(options: &Options) -> ExitCode {
-    let policy = match policy::load(&options.policy) {
+    let policy = match load_policy(&options.policy) {
         Ok(policy) => policy,
-        Err(problems) => {
-            output::problem(&problems.to_string());
-            return ExitCode::from(REFUSED);
-        }
+        Err(refused) => return refused,
     };
     let report = match simulate(&policy, &options.trace, options.seed) {
         Ok(report) => report,

@@ -14,6 +14,9 @@ pub(super) struct LoadRecord {
     ticks: Interval,
 }
 
+/// Frames in one response, which so stays below the 4 MiB that clients take by default, with names of
+/// hundreds of bytes.
+const MOST_ARRIVALS: usize = 4096;
 const TICK: Duration = Duration::from_millis(100);
 
 impl LoadRecord {
@@ -29,7 +32,7 @@ impl Source for LoadRecord {
 
     async fn next(&mut self) -> RecordLoadResponse {
         self.ticks.tick().await;
-        let (arrived, missed) = self.recording.take();
+        let (arrived, missed) = self.recording.take(MOST_ARRIVALS);
         RecordLoadResponse {
             arrivals: arrived.into_iter().map(arrival).collect(),
             missed: missed as u64,

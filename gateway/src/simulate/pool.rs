@@ -109,6 +109,8 @@ struct Replica {
 struct Running {
     desk: Desk<SimulatedJob, ()>,
     executing: Option<(Vec<Slot<SimulatedJob, ()>>, Duration)>,
+    /// When it was to look last whether a batch has waited long enough.
+    looks_at: Option<Duration>,
 }
 
 type PoolAgenda<'a> = dyn FnMut(Duration, Event) + 'a;
@@ -283,7 +285,7 @@ impl SimulatedPool {
                 }
             }
         }
-        self.report.most_queued = self.report.most_queued.max(self.queue.ongoing());
+        self.report.most_ongoing = self.report.most_ongoing.max(self.queue.ongoing());
         if self.expires_at.is_none()
             && let Some(due) = self.queue.next_deadline()
         {
@@ -371,7 +373,7 @@ impl SimulatedPool {
         let Some(replica) = self.replicas.get_mut(&id) else { return };
         let desk = Desk::new(self.queue.register());
         self.seats.insert(desk.seat().id(), id);
-        replica.running = Some(Running { desk, executing: None });
+        replica.running = Some(Running { desk, executing: None, looks_at: None });
         self.look(now, id, agenda);
     }
 
@@ -385,7 +387,7 @@ impl SimulatedPool {
     /// A replica claims and forms a batch, as one that serves does after each event.
     fn look(&mut self, now: Duration, id: u64, agenda: &mut PoolAgenda<'_>) {
         let Some(replica) = self.replicas.get_mut(&id).filter(|it| !it.is_leaving) else { return };
-        let Some(Running { desk, executing }) = &mut replica.running else { return };
+        let Some(Running { desk, executing, looks_at }) = &mut replica.running else { return };
         for (entry, _) in desk.claim() {
             if self.costs.load.is_zero() {
                 desk.set_ready(entry, ());
@@ -404,7 +406,9 @@ impl SimulatedPool {
             }
             Formed::Until(instant) => {
                 let at = now + instant.saturating_duration_since(self.clock.now());
-                agenda(at, Event::Look { replica: id });
+                if looks_at.replace(at) != Some(at) {
+                    agenda(at, Event::Look { replica: id });
+                }
             }
             Formed::Nothing => {}
         }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::recording::Recorded;
+use crate::client::endpoint;
 
 /// What was recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,11 +38,11 @@ pub async fn record(
     out: &mut (dyn Write + Send),
     stop: &CancellationToken,
 ) -> anyhow::Result<Counts> {
-    let connected = OperatorServiceClient::connect(format!("http://{address}"));
+    let connecting = endpoint(address)?;
     let until = Instant::now() + ANSWER_LIMIT;
     let no_gateway = || format!("no gateway answers at {address}; give its gRPC address");
-    let mut client =
-        timeout_at(until, connected).await.with_context(no_gateway)?.with_context(no_gateway)?;
+    let channel = connecting.connect().await.with_context(no_gateway)?;
+    let mut client = OperatorServiceClient::new(channel);
     let called = timeout_at(until, client.record_load(RecordLoadRequest {})).await;
     let mut responses = called.with_context(no_gateway)?.with_context(no_gateway)?.into_inner();
     let (start, until) = (SystemTime::now(), Instant::now() + lasts);

@@ -43,7 +43,7 @@ pub struct ModelReport {
     /// Batches that were executed.
     pub batches: u64,
     /// Ongoing requests at most.
-    pub most_queued: usize,
+    pub most_ongoing: usize,
     /// Replicas at most.
     pub most_replicas: usize,
     /// How often their number was changed.
@@ -99,7 +99,7 @@ impl ModelReport {
             // To 0.1 %, growing with what it is given.
             latency: Histogram::new(3).unwrap_or_else(|_| unreachable!("3 digits are allowed")),
             batches: 0,
-            most_queued: 0,
+            most_ongoing: 0,
             most_replicas: 0,
             changes: 0,
             replica_seconds: 0.0,
@@ -158,7 +158,7 @@ impl fmt::Display for Report {
                 write!(f, " {:>9.1}", model.latency(quantile).as_secs_f64() * 1000.0)?;
             }
             let (ongoing, replicas, changes) =
-                (model.most_queued, model.most_replicas, model.changes);
+                (model.most_ongoing, model.most_replicas, model.changes);
             writeln!(f, " {ongoing:>9} {replicas:>9} {changes:>9} {:>9.1}", model.replica_seconds)?;
         }
         write!(f, "{:.0} s simulated, seed {}", self.seconds, self.seed)

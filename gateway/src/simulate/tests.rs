@@ -114,6 +114,8 @@ fn what_does_not_fit_the_policy_is_refused() {
         ("costs: { x: {} }", "the policy has no model `x`"),
         ("load: [{ for: 1s, cameras: 1, rate: 1, models: [y] }]", "the policy has no model `y`"),
         ("load: [{ for: 1s, cameras: 1, rate: -1 }]", "`rate` is a number of frames"),
+        ("load: [{ for: 1h, cameras: 300000, rate: 1 }]", "comes to 1080000000 frames, and may to"),
+        ("recorded: r.jsonl\nload: [{ for: 1s, cameras: 1, rate: 1 }]", "instead of `load`"),
         ("load: [{ for: 1, cameras: 1, rate: 1 }]", "for"),
         ("loads: []", "loads"),
     ] {

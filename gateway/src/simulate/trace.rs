@@ -98,6 +98,15 @@ impl Costs {
     }
 }
 
+/// Frames of a load at most: about an hour and a half of simulating.
+const MOST_FRAMES: f64 = 1e9;
+
+impl Phase {
+    fn frames(&self) -> f64 {
+        f64::from(self.cameras) * self.rate * self.lasts.0.as_secs_f64()
+    }
+}
+
 impl Trace {
     /// Reads a trace for this policy.
     ///
@@ -119,6 +128,12 @@ impl Trace {
                 path.display()
             );
         }
+        let frames: f64 = trace.load.iter().map(Phase::frames).sum();
+        ensure!(
+            frames <= MOST_FRAMES,
+            "{}: `load` comes to {frames:.0} frames, and may to {MOST_FRAMES:.0}; take fewer cameras, a lower rate or less time",
+            path.display()
+        );
         ensure!(
             trace.load.is_empty() || trace.recorded.is_none(),
             "{}: `recorded` goes instead of `load`; keep one of the two",

@@ -1,6 +1,5 @@
 use std::{error::Error, iter, time::Duration};
 
-use anyhow::Context;
 use framegate_proto::v1::{
     WatchPoolsRequest, WatchPoolsResponse, operator_service_client::OperatorServiceClient,
 };
@@ -12,6 +11,8 @@ use tonic::{
     Code, Status, Streaming,
     transport::{Channel, Endpoint},
 };
+
+use crate::client::endpoint;
 
 /// Watches a gateway by its `WatchPools` call.
 #[derive(Debug, Clone)]
@@ -36,8 +37,6 @@ pub enum Update {
     },
 }
 
-/// How long a connection may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long a gateway may be late with a snapshot.
 const GRACE: Duration = Duration::from_secs(5);
 /// A snapshot may not be longer than this, in bytes.
@@ -52,10 +51,8 @@ impl Client {
     /// # Errors
     /// When that is no address.
     pub fn new(address: &str, interval: Duration, latest_results: u32) -> anyhow::Result<Self> {
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .with_context(|| format!("{address} is no address; write HOST:PORT"))?;
         Ok(Self {
-            endpoint: endpoint.connect_timeout(CONNECT_LIMIT),
+            endpoint: endpoint(address)?,
             request: WatchPoolsRequest {
                 interval: prost_types::Duration::try_from(interval).ok(),
                 latest_results,

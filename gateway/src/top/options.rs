@@ -5,19 +5,14 @@ use std::{
 
 use clap::Args;
 
-use crate::policy::parse_duration;
+use crate::{client::Address, policy::parse_duration};
 
 /// What `framegate top` watches, and how it shows it.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// The gateway's gRPC address.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:9000",
-        env = "FRAMEGATE_ADDR"
-    )]
-    pub addr: String,
+    /// The gateway.
+    #[command(flatten)]
+    pub gateway: Address,
     /// Between two readings, 100ms to 60s; rates are over this time.
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
@@ -32,7 +27,7 @@ pub struct Options {
 impl Options {
     /// Watches the gateway at `addr`, and shows it as it suits stdout.
     pub fn new(addr: String, interval: Duration) -> Self {
-        Self { addr, interval, plain: false, once: false }
+        Self { gateway: Address { addr }, interval, plain: false, once: false }
     }
 }
 

@@ -36,7 +36,8 @@ pub async fn show(
     mut notes: watch::Receiver<String>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut screen = Screen::new(options.addr.clone(), options.interval, TimeZone::system());
+    let mut screen =
+        Screen::new(options.gateway.addr.clone(), options.interval, TimeZone::system());
     let (mut updates, _following) = follow(options, LATEST_RESULTS)?;
     let theme = Theme::of_environment();
     loop {
@@ -80,7 +81,7 @@ pub async fn print(
             }
             Some(Update::Lost { reason, retry_in }) => {
                 history.interrupt();
-                plain::lost(Timestamp::now(), &options.addr, &reason, retry_in)
+                plain::lost(Timestamp::now(), &options.gateway.addr, &reason, retry_in)
             }
             None => return Ok(()),
         };
@@ -100,14 +101,14 @@ pub async fn print_once(
     out: &mut (dyn Write + Send),
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let client = Client::new(&options.addr, options.interval, 0)?;
+    let client = Client::new(&options.gateway.addr, options.interval, 0)?;
     let two = async {
         let mut watch = client.watch().await?;
         Ok::<_, String>([watch.next().await?, watch.next().await?])
     };
     let snapshots = tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        snapshots = two => snapshots.map_err(|reason| anyhow!("{}: {reason}", options.addr))?,
+        snapshots = two => snapshots.map_err(|reason| anyhow!("{}: {reason}", options.gateway.addr))?,
     };
     let mut history = History::default();
     snapshots.into_iter().for_each(|snapshot| history.take(*snapshot));
@@ -119,7 +120,7 @@ fn follow(
     options: &Options,
     latest: u32,
 ) -> anyhow::Result<(mpsc::Receiver<Update>, AbortOnDropHandle<()>)> {
-    let client = Client::new(&options.addr, options.interval, latest)?;
+    let client = Client::new(&options.gateway.addr, options.interval, latest)?;
     let (sender, updates) = mpsc::channel(UPDATES);
     Ok((updates, AbortOnDropHandle::new(tokio::spawn(client.follow(sender)))))
 }

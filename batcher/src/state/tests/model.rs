@@ -15,8 +15,6 @@ pub(super) struct Model {
     pub state: State<Tag>,
     pub seats: Vec<KnownSeat>,
     limits: PoolLimits,
-    /// The largest that `max_batch_size` was.
-    most_unstarted: usize,
     now: Instant,
     live: BTreeMap<EntryId, Known>,
     gone: BTreeMap<EntryId, Fate>,
@@ -34,6 +32,8 @@ pub(super) struct KnownSeat {
     is_stopping: bool,
     /// Its worker will claim: it was woken, or filled the room that it had for the moment.
     is_awake: bool,
+    /// What it may hold unstarted: a batch, or what it held when batches became smaller.
+    may_hold: usize,
 }
 
 struct Known {
@@ -65,7 +65,6 @@ impl Model {
         Self {
             state: State::new(limits, now),
             seats: Vec::new(),
-            most_unstarted: limits.batch.max_batch_size,
             limits,
             now,
             live: BTreeMap::new(),
@@ -95,7 +94,6 @@ impl Model {
 
     pub(super) fn limit_batches(&mut self, max_batch_size: usize) {
         self.limits.batch.max_batch_size = max_batch_size;
-        self.most_unstarted = self.most_unstarted.max(max_batch_size);
         self.step(|state| state.set_batch_limits(BatchLimits { max_batch_size, ..limits().batch }));
     }
 
@@ -113,7 +111,13 @@ impl Model {
 
     pub(super) fn register(&mut self) {
         let (id, bell) = self.state.register();
-        self.seats.push(KnownSeat { id, bell, is_stopping: false, is_awake: false });
+        self.seats.push(KnownSeat {
+            id,
+            bell,
+            is_stopping: false,
+            is_awake: false,
+            may_hold: self.limits.batch.max_batch_size,
+        });
         self.step(|_| ());
     }
 
@@ -242,10 +246,12 @@ impl Model {
             let known = self.live.values().filter(|known| known.submitted.origin == origin);
             assert_eq!(self.state.ongoing(Some(origin)), known.count());
         }
-        for seat in &self.seats {
-            let held = (self.held(seat.id, false).len(), self.held(seat.id, true).len());
-            assert_eq!(self.state.counts(seat.id), held);
-            assert!(held.0 <= self.most_unstarted);
+        for index in 0..self.seats.len() {
+            let (id, may_hold) = (self.seats[index].id, self.seats[index].may_hold);
+            let held = (self.held(id, false).len(), self.held(id, true).len());
+            assert_eq!(self.state.counts(id), held);
+            assert!(held.0 <= may_hold.max(self.limits.batch.max_batch_size));
+            self.seats[index].may_hold = held.0;
         }
         let due = |known: &Known| known.submitted.deadline.is_some_and(|due| due <= self.now);
         assert!(!self.live.values().any(due), "an entry outlived its deadline");
