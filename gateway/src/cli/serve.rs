@@ -22,7 +22,7 @@ pub async fn run(options: Options) -> ExitCode {
     #[cfg(feature = "failpoints")]
     if let Err(problem) = framegate_replica::failpoint::arm() {
         output::problem(&problem);
-        return ExitCode::from(REFUSED);
+        return ExitCode::from(super::REFUSED);
     }
     match serve(policy).await {
         Ok(()) => ExitCode::SUCCESS,
