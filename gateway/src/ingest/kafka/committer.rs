@@ -1,6 +1,7 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     thread::JoinHandle,
 };
 
@@ -23,7 +24,7 @@ pub(super) struct Order {
     pub(super) held: Vec<Held>,
     /// Under `exactly_once`, the membership in which the offsets were come by: a coordinator
     /// refuses them once it is over.
-    pub(super) member: Option<ConsumerGroupMetadata>,
+    pub(super) member: Option<Arc<ConsumerGroupMetadata>>,
 }
 
 /// Commits one order after the other, on a thread of its own where it may block.

@@ -2,6 +2,7 @@
 
 use std::{
     mem,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -39,7 +40,7 @@ impl Group {
                 // All on this thread, so all of the same stays of the partitions.
                 Some(hold_back) => Order {
                     held: hold_back.take(&grown),
-                    member: consumer.group_metadata(),
+                    member: consumer.group_metadata().map(Arc::new),
                     offsets: grown,
                 },
             };

@@ -1,6 +1,7 @@
 //! `delivery: exactly_once`: results, drop records and dead letters in one transaction with the
 //! offsets of their records.
 
+mod calls;
 mod messages;
 mod patience;
 mod producer;

@@ -17,9 +17,12 @@ use crate::kafka::Watch;
 /// A producer with a `transactional.id`. It has a thread that hears what becomes of each message,
 /// without which an abort would wait for ever.
 pub(super) struct Producer {
-    pub(super) client: ThreadedProducer<Context>,
+    pub(super) client: Client,
     patience: Patience,
 }
+
+/// A clone is the same.
+pub(super) type Client = ThreadedProducer<Context>;
 
 /// A message; its number names its entry within the order.
 pub(super) type Record<'a> = BaseRecord<'a, [u8], [u8], usize>;
@@ -51,7 +54,7 @@ impl Producer {
     /// When librdkafka refuses the settings.
     pub(super) fn new(settings: &ClientConfig, patience: Patience) -> KafkaResult<Self> {
         let context = Context { watch: Watch::default(), refused: Arc::default() };
-        let client: ThreadedProducer<Context> = settings.create_with_context(context)?;
+        let client: Client = settings.create_with_context(context)?;
         let brokers = settings.get("bootstrap.servers").unwrap_or_default();
         client.context().watch.tie(client.client(), brokers);
         Ok(Self { client, patience })

@@ -6,15 +6,16 @@ use std::{
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
-    consumer::Consumer,
+    consumer::{Consumer, ConsumerGroupMetadata},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     producer::Producer as _,
 };
 
 use super::{
     Patience,
+    calls::Calls,
     messages::Topics,
-    producer::{Producer, Refused},
+    producer::{Client, Producer, Refused},
 };
 use crate::{
     ingest::{
@@ -22,7 +23,7 @@ use crate::{
         hold_back::Held,
         kafka::{
             committer::{Commit, Offsets, Order},
-            context::Client,
+            context::Client as Consuming,
         },
         observe::Observation,
     },
@@ -37,9 +38,10 @@ pub(in crate::ingest::kafka) struct Transactor {
     settings: ClientConfig,
     topics: Topics,
     /// To be asked for committed offsets; shared with the consumer's thread.
-    consumer: Arc<Client>,
+    consumer: Arc<Consuming>,
     observation: Arc<Observation>,
     patience: Patience,
+    calls: Calls,
     /// Ready for a transaction; none before the first, and after one that failed for good.
     producer: Option<Producer>,
     /// Transactions that failed, one after the other.
@@ -78,7 +80,7 @@ impl Transactor {
     pub(in crate::ingest::kafka) fn new(
         settings: ClientConfig,
         (sinks, dead_letter): (Vec<KafkaSink>, Option<String>),
-        consumer: Arc<Client>,
+        consumer: Arc<Consuming>,
         observation: Arc<Observation>,
         patience: Patience,
     ) -> Self {
@@ -87,6 +89,7 @@ impl Transactor {
             topics: Topics { sinks, dead_letter },
             consumer,
             observation,
+            calls: Calls::new(patience.clone()),
             patience,
             producer: None,
             failures: 0,
@@ -96,7 +99,7 @@ impl Transactor {
     /// A producer that has ended whatever its predecessors of the same name had begun.
     fn open(&self) -> KafkaResult<Producer> {
         let producer = Producer::new(&self.settings, self.patience.clone())?;
-        self.insist(None, || producer.client.init_transactions(CALL_LIMIT))?;
+        self.insist(None, &producer, |client| client.init_transactions(CALL_LIMIT))?;
         Ok(producer)
     }
 
@@ -104,13 +107,15 @@ impl Transactor {
     fn insist(
         &self,
         limit: Option<Duration>,
-        mut call: impl FnMut() -> KafkaResult<()>,
+        producer: &Producer,
+        call: impl Fn(&Client) -> KafkaResult<()> + Clone + Send + 'static,
     ) -> KafkaResult<()> {
         let begun = Instant::now();
         let is_over =
             || self.patience.is_over() || limit.is_some_and(|limit| begun.elapsed() > limit);
         loop {
-            match call() {
+            let (client, call) = (producer.client.clone(), call.clone());
+            match self.calls.call(move || call(&client)) {
                 Err(error) if remedy(&error) == Remedy::Again && !is_over() => {
                     tracing::debug!(%error, "kafka has not answered, asking again");
                     self.patience.pause(PAUSE);
@@ -120,32 +125,42 @@ impl Transactor {
         }
     }
 
-    fn transact(&self, producer: &Producer, order: &Order) -> Result<(), Failure> {
-        self.fill(producer, order).map_err(|error| Failure { error, in_doubt: false })?;
+    fn transact(
+        &self,
+        producer: &Producer,
+        member: &Arc<ConsumerGroupMetadata>,
+        order: &Order,
+    ) -> Result<(), Failure> {
+        self.fill(producer, member, order).map_err(|error| Failure { error, in_doubt: false })?;
         // A commit without an answer may have happened, so it is asked about and never aborted.
-        let commit = || producer.client.commit_transaction(CALL_LIMIT);
-        let committed = self.insist(Some(INSISTENCE), commit);
+        let commit = |client: &Client| client.commit_transaction(CALL_LIMIT);
+        let committed = self.insist(Some(INSISTENCE), producer, commit);
         committed.map_err(|error| Failure { error, in_doubt: true })
     }
 
     /// Begins a transaction and puts everything into it.
-    fn fill(&self, producer: &Producer, order: &Order) -> KafkaResult<()> {
+    fn fill(
+        &self,
+        producer: &Producer,
+        member: &Arc<ConsumerGroupMetadata>,
+        order: &Order,
+    ) -> KafkaResult<()> {
         producer.client.begin_transaction()?;
         for (number, held) in order.held.iter().enumerate() {
             self.topics.write(producer, number, held)?;
         }
-        let offsets = list(&order.offsets)?;
-        let Some(member) = &order.member else { return Err(KafkaError::Canceled) };
-        let send = || producer.client.send_offsets_to_transaction(&offsets, member, CALL_LIMIT);
-        self.insist(Some(INSISTENCE), send)
+        let (offsets, member) = (Arc::new(list(&order.offsets)?), member.clone());
+        self.insist(Some(INSISTENCE), producer, move |client| {
+            client.send_offsets_to_transaction(&offsets, &member, CALL_LIMIT)
+        })
     }
 
     /// When this returns, the transaction is over, or nobody waits for it any more.
     fn end(&mut self, failure: &Failure) {
         let aborted = match (&self.producer, failure.remedy()) {
             (Some(producer), Remedy::Abort) => {
-                let abort = || producer.client.abort_transaction(CALL_LIMIT);
-                self.insist(Some(INSISTENCE), abort).is_ok()
+                let abort = |client: &Client| client.abort_transaction(CALL_LIMIT);
+                self.insist(Some(INSISTENCE), producer, abort).is_ok()
             }
             _ => false,
         };
@@ -242,8 +257,10 @@ impl Commit for Transactor {
 
     fn commit(&mut self, order: &mut Order) -> KafkaResult<()> {
         self.prepare();
-        let Some(producer) = &self.producer else { return Err(KafkaError::Canceled) };
-        match self.transact(producer, order) {
+        let (Some(producer), Some(member)) = (&self.producer, &order.member) else {
+            return Err(KafkaError::Canceled);
+        };
+        match self.transact(producer, member, order) {
             Ok(()) => producer.works(),
             Err(failure) => {
                 self.end(&failure);
@@ -264,6 +281,8 @@ fn remedy(error: &KafkaError) -> Remedy {
         KafkaError::Transaction(error) if error.is_fatal() => Remedy::Replace,
         KafkaError::Transaction(error) if error.is_retriable() => Remedy::Again,
         KafkaError::Transaction(error) if !error.txn_requires_abort() => Remedy::Replace,
+        // A call that has not returned.
+        KafkaError::Canceled => Remedy::Replace,
         // An order that was not enqueued whole: nothing of it counts.
         _ => Remedy::Abort,
     }
