@@ -16,7 +16,7 @@ from places import FRAMES, missing
 
 pytest_plugins = ["prove"]
 
-StartGateway = Callable[[dict], Gateway]
+StartGateway = Callable[..., Gateway]
 
 
 def pytest_sessionstart() -> None:
@@ -33,8 +33,8 @@ class Gateways:
         self.started: list[Gateway] = []
         self.count = itertools.count(1)
 
-    def __call__(self, policy: dict) -> Gateway:
-        gateway = Gateway(self.folder / f"gateway_{next(self.count)}", policy)
+    def __call__(self, policy: dict, faults: str = "") -> Gateway:
+        gateway = Gateway(self.folder / f"gateway_{next(self.count)}", policy, faults)
         self.started.append(gateway)
         return gateway
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import grpc
 
 import api
-from places import ROOT, binary, onnx_runtime
+from places import ROOT, binary, failpoints_binary, onnx_runtime
 from waiting import wait_until
 
 READY = re.compile(r"^ready grpc=(\S+) http=(\S+)$")
@@ -44,8 +44,8 @@ def run(*arguments: str, timeout: float = 60.0) -> subprocess.CompletedProcess[s
 class Gateway:
     """A running `framegate serve`."""
 
-    def __init__(self, folder: Path, policy: dict) -> None:
-        """Starts it; `policy` is written as JSON, which is YAML too."""
+    def __init__(self, folder: Path, policy: dict, faults: str = "") -> None:
+        """Starts it; `policy` is written as JSON, which is YAML too. With `faults`, it has failpoints."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         config = folder / "policy.yaml"
@@ -53,8 +53,8 @@ class Gateway:
         self.log_path = folder / "log.jsonl"
         with self.log_path.open("w") as log:
             self.process = subprocess.Popen(
-                [str(binary()), "serve", "--config", str(config)],
-                env=environment(),
+                [str(failpoints_binary() if faults else binary()), "serve", "--config", str(config)],
+                env={**environment(), "FAILPOINTS": faults},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 
-LISTS = {"main": ("item", range(1, 7)), "doors": ("doors", range(1, 7)), "kafka": ("kafka", range(1, 9))}
+LISTS = {
+    "main": ("item", range(1, 7)),
+    "doors": ("doors", range(1, 7)),
+    "kafka": ("kafka", range(1, 9)),
+    "elastic": ("elastic", range(1, 10)),
+}
 """What can be proven: the mark of its tests, and the numbers of its items."""
 
 RECORDED = pytest.StashKey[list["Line"]]()

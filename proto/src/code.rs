@@ -133,10 +133,14 @@ error_codes! {
     /// Try again later; the log says why. Records wait for it and are not lost.
     BucketUnavailable => "BUCKET_UNAVAILABLE", Unavailable,
         "the bucket cannot be read now; try again later";
-    /// The entry crashed the replica that executed it alone.
+    /// The entry crashed the replica that executed it, and once more when it was alone.
     ///
     /// Keep the frame and report it; the log has the crash.
     ReplicaCrashed => "REPLICA_CRASHED", Internal, "the replica crashed on this frame";
+    /// The entry's batch, in which it was alone, was not executed within `batch_timeout`.
+    ///
+    /// Keep the frame and report it; if it was only slow, raise `batch_timeout` of the model.
+    ReplicaHung => "REPLICA_HUNG", Internal, "the replica did not come through this frame in time";
     /// The backend answered this entry, executed alone, with an error.
     ///
     /// Look into the log for the backend's own words; the model may not fit its `model.yaml`.

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::decode::{Axes, CenterPoints, Decode, OffsetFrom, SizeRule};
 pub(crate) use self::nearest::did_you_mean;
@@ -18,7 +18,7 @@ use self::raw::RawArtifact;
 use crate::frame::InputGeometry;
 
 /// A served model's files: `model.onnx`, `model.yaml` and, where its task has classes, labels.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Artifact {
     /// The artifact's own name, for logs.
     pub name: Arc<str>,
@@ -33,7 +33,7 @@ pub struct Artifact {
 }
 
 /// The input tensor: `[N, 3, height, width]` of f32, `(pixel - mean) / std` per channel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InputSpec {
     /// The tensor's name in the graph.
     pub tensor: String,
@@ -48,7 +48,7 @@ pub struct InputSpec {
 }
 
 /// Order of the colour channels in the input tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channels {
     /// Red first.
@@ -58,7 +58,7 @@ pub enum Channels {
 }
 
 /// What the model does, with the names of its output tensors.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Task {
     /// `scores [N, classes]` of probabilities, and maybe `embedding [N, D]`.
     Classification {

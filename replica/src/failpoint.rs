@@ -11,8 +11,9 @@ use std::{env, future, thread, time::Duration};
 use rustix::process::{Signal, getpid, kill_process};
 
 /// Every place, in the order in which a record passes them.
-pub const POINTS: [&str; 13] = [
+pub const POINTS: [&str; 14] = [
     COMMIT_ON_RECEIPT,
+    POISON,
     "fetch.before",
     "fetch.after",
     "decode.before",
@@ -30,6 +31,14 @@ pub const POINTS: [&str; 13] = [
 /// No place but a planted bug, which those that look for lost records must find: records count as
 /// done when they are taken.
 pub const COMMIT_ON_RECEIPT: &str = "commit.on_receipt";
+
+/// Strikes only where a batch holds a frame that [`is_poison`].
+pub const POISON: &str = "execute.poison";
+
+/// Whether an input is of a frame that is magenta all over, which no camera sees.
+pub fn is_poison(pixels: &[u8]) -> bool {
+    pixels.chunks_exact(3).all(|pixel| pixel == [255, 0, 255])
+}
 
 /// What can happen at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

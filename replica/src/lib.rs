@@ -9,6 +9,7 @@ mod artifact;
 mod artifact_folder;
 pub mod backend;
 mod cost;
+mod executor;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
 pub mod frame;
@@ -31,6 +32,7 @@ pub use artifact::{
 };
 pub use artifact_folder::ArtifactFolder;
 pub use cost::{BatchCost, Batches};
+pub use executor::{Abandoned, Placement, Program, serve_orders};
 pub use job::FrameJob;
 pub use output::{
     Bounds, Class, Classification, Datatype, Detection, Element, ModelOutput, OutputTensor, Point,

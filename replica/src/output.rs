@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a model says about one frame.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ModelOutput {
     /// The best classes.
     Classification(Classification),
@@ -17,7 +17,7 @@ pub enum ModelOutput {
 }
 
 /// The best classes, best first, and the embedding they were decided on where the model gives it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
     /// At most `top_k` of the model's classes.
     pub classes: Vec<Class>,
@@ -26,7 +26,7 @@ pub struct Classification {
 }
 
 /// One class of a classifier.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Class {
     /// Its name in the artifact's labels.
     pub label: Arc<str>,
@@ -37,7 +37,7 @@ pub struct Class {
 }
 
 /// One object that a detector found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Detection {
     /// Its class's name in the artifact's labels.
     pub label: Arc<str>,
@@ -52,7 +52,7 @@ pub struct Detection {
 }
 
 /// A point, in pixels from the frame's upper left corner. It may lie outside of the frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Columns from the left.
     pub x: f32,
@@ -61,7 +61,7 @@ pub struct Point {
 }
 
 /// A box by its edges, in pixels from the frame's upper left corner.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
     /// Left edge.
     pub x_min: f32,
@@ -74,7 +74,7 @@ pub struct Bounds {
 }
 
 /// One output of a model for one frame.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputTensor {
     /// The tensor's name in the graph.
     pub name: Arc<str>,
@@ -87,7 +87,7 @@ pub struct OutputTensor {
 }
 
 /// What the elements of a tensor are, by the names of the Open Inference Protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it: kind and bits")]
 pub enum Datatype {
     Fp32,

@@ -1,13 +1,14 @@
 use std::process::ExitCode;
 
 use framegate::demo::{self, Options, Summary};
+use framegate_replica::Program;
 use tracing::error;
 
 use super::{failed, output, signals::Signals};
 
 /// Runs until its time is over, SIGTERM or SIGINT.
-pub async fn run(options: Options) -> ExitCode {
-    match demo(options).await {
+pub async fn run(options: Options, program: Program) -> ExitCode {
+    match demo(options, program).await {
         Ok(summary) => {
             output::line(&format!("\n{summary}"));
             if summary.lost == 0 {
@@ -20,7 +21,7 @@ pub async fn run(options: Options) -> ExitCode {
     }
 }
 
-async fn demo(options: Options) -> anyhow::Result<Summary> {
+async fn demo(options: Options, program: Program) -> anyhow::Result<Summary> {
     let stop = Signals::new()?.stop();
-    demo::run(options, stop, &output::line).await
+    demo::run(options, program, stop, &output::line).await
 }

@@ -7,6 +7,7 @@ mod demo;
 mod docs;
 mod output;
 mod record;
+mod replica;
 mod schema;
 mod serve;
 mod signals;
@@ -66,6 +67,8 @@ enum Command {
     Record(record::Options),
     /// Play a load through a policy's pools in virtual time: latency, queue, replicas and their cost.
     Simulate(simulate::Options),
+    /// Run a replica's model for the gateway that has started this; `placement: process` does.
+    Replica,
     /// Write the generated pages of Framegate's own repository (`make docs`).
     #[command(hide = true)]
     Docs(docs::Options),
@@ -92,6 +95,10 @@ pub fn run() -> ExitCode {
         output::problem(&format!("--log {}: {problem}", cli.log));
         return ExitCode::from(REFUSED);
     }
+    let program = replica::program(&cli.log, cli.log_format);
+    if matches!(cli.command, Command::Replica) {
+        return replica::run();
+    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -102,15 +109,16 @@ pub fn run() -> ExitCode {
     runtime.spawn(allocator::give_back());
     let code = runtime.block_on(async {
         match cli.command {
-            Command::Serve(options) => serve::run(options).await,
+            Command::Serve(options) => serve::run(options, program).await,
             Command::Check(options) => check::run(&options),
             Command::Schema(options) => schema::run(&options),
             Command::Camera(options) => camera::run(*options).await,
-            Command::Demo(options) => demo::run(options).await,
+            Command::Demo(options) => demo::run(options, program).await,
             Command::Top(options) => top::run(options).await,
             Command::Record(options) => record::run(options).await,
             Command::Simulate(options) => simulate::run(&options),
             Command::Docs(options) => docs::run(&options),
+            Command::Replica => replica::run(),
         }
     });
     // What still blocks, such as a batch that was abandoned, shall not hold the process.

@@ -1,6 +1,7 @@
 use std::{path::PathBuf, pin::pin, process::ExitCode};
 
 use framegate::{gateway::Gateway, policy};
+use framegate_replica::Program;
 use tracing::error;
 
 use super::{failed, load_policy, output, signals::Signals};
@@ -14,7 +15,7 @@ pub struct Options {
 
 /// Serves until SIGTERM or SIGINT, then stops gracefully. Says that it is ready as soon as any model
 /// can be served.
-pub async fn run(options: Options) -> ExitCode {
+pub async fn run(options: Options, program: Program) -> ExitCode {
     let policy = match load_policy(&options.config) {
         Ok(policy) => policy,
         Err(refused) => return refused,
@@ -24,15 +25,15 @@ pub async fn run(options: Options) -> ExitCode {
         output::problem(&problem);
         return ExitCode::from(super::REFUSED);
     }
-    match serve(policy).await {
+    match serve(policy, program).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failed(&failure),
     }
 }
 
-async fn serve(policy: policy::Policy) -> anyhow::Result<()> {
+async fn serve(policy: policy::Policy, program: Program) -> anyhow::Result<()> {
     let signals = Signals::new()?;
-    let gateway = Gateway::start(policy, None).await?;
+    let gateway = Gateway::start(policy, program, None).await?;
     let (grpc, http) = (gateway.grpc_address(), gateway.http_address());
     if !gateway.is_ready() {
         error!(%grpc, %http, "no model can be served; ready when one can");

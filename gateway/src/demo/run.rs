@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use framegate_replica::Program;
 use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::{MissedTickBehavior, interval, timeout},
@@ -52,12 +53,13 @@ struct Demo<'a> {
 /// When a part of it cannot start, or its files cannot be read at the end.
 pub async fn run(
     options: Options,
+    program: Program,
     stop: CancellationToken,
     say: &(dyn Fn(&str) + Send + Sync),
 ) -> anyhow::Result<Summary> {
     let (stage, policy) = Stage::set(&options).await?;
     let scoreboard = Arc::new(Scoreboard::default());
-    let gateway = Gateway::start(policy, Some(scoreboard.clone())).await?;
+    let gateway = Gateway::start(policy, program, Some(scoreboard.clone())).await?;
     all_serve(&gateway)?;
     say(&greeting::addresses(&options, &gateway));
     let lines = StatusLines::new(gateway.pools());

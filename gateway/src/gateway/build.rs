@@ -5,7 +5,7 @@ use std::{num::NonZero, sync::Arc, thread};
 use anyhow::anyhow;
 use framegate_batcher::PoolQueue;
 use framegate_replica::{
-    ArtifactFolder, BatchCost, ReplicaSpec,
+    Abandoned, ArtifactFolder, BatchCost, Placement, Program, ReplicaSpec,
     backend::{BackendSpec, ModelFacts, OnnxRuntime},
     frame::{
         Bucket, Buckets, Fit, FrameLoader, ImageLimits, InputGeometry, LoaderLimits, S3Bucket,
@@ -48,26 +48,43 @@ pub(super) fn loader(policy: &Policy) -> FrameLoader {
     })
 }
 
-pub(super) fn pools(policy: &Policy, loader: &FrameLoader, registry: &Registry) -> Vec<Arc<Pool>> {
+pub(super) fn pools(
+    policy: &Policy,
+    program: &Arc<Program>,
+    loader: &FrameLoader,
+    registry: &Registry,
+) -> Vec<Arc<Pool>> {
     let machine = MachineThreads::new(policy.limits.replica_threads);
     let runtime = OnnxRuntime::default();
     let pool = |model: &Model| {
-        let spec = replica_spec(model, &runtime, loader);
+        let spec = replica_spec(model, program, &runtime, loader);
         let metrics = PoolMetrics::new(registry, &model.name);
         Arc::new(Pool::new(model.clone(), spec, machine.clone(), metrics))
     };
     policy.models.iter().map(pool).collect()
 }
 
-fn replica_spec(model: &Model, runtime: &OnnxRuntime, loader: &FrameLoader) -> ReplicaSpec {
+fn replica_spec(
+    model: &Model,
+    program: &Arc<Program>,
+    runtime: &OnnxRuntime,
+    loader: &FrameLoader,
+) -> ReplicaSpec {
     let (limits, sizing) = bounds::limits(model);
     ReplicaSpec {
         model: model.name.clone(),
         backend: backend(model, runtime),
+        placement: match model.placement {
+            policy::Placement::Thread => Placement::Thread,
+            policy::Placement::Process => Placement::Process(program.clone()),
+        },
         queue: PoolQueue::new(limits),
         loader: loader.clone(),
         cost: Arc::new(BatchCost::new(sizing)),
+        start_timeout: model.start_timeout,
+        batch_timeout: model.batch_timeout,
         graceful_shutdown_timeout: model.graceful_shutdown_timeout,
+        abandoned: Arc::new(Abandoned::default()),
     }
 }
 

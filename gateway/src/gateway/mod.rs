@@ -6,7 +6,7 @@ mod stop;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use framegate_replica::frame::FrameLoader;
+use framegate_replica::{Program, frame::FrameLoader};
 use futures_util::future::{join_all, select_all};
 use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -56,12 +56,13 @@ const UPKEEP: Duration = Duration::from_secs(1);
 impl Gateway {
     /// Binds the listeners and starts everything; when this returns, each pool's first replicas
     /// run or have failed. A model that cannot be loaded is no error: it is tried again and again,
-    /// and the others serve meanwhile.
+    /// and the others serve meanwhile. `program` is what runs a replica in a process of its own.
     ///
     /// # Errors
     /// When a listener cannot be bound or a sink not be opened.
     pub async fn start(
         policy: Policy,
+        program: Program,
         observer: Option<Arc<dyn OutcomeObserver>>,
     ) -> anyhow::Result<Self> {
         let grpc = bind(policy.server.grpc, "server.grpc").await?;
@@ -69,7 +70,7 @@ impl Gateway {
         let (grpc_address, http_address) = (grpc.local_addr()?, http.local_addr()?);
         let registry = Registry::new()?;
         let loader = build::loader(&policy);
-        let pools = build::pools(&policy, &loader, &registry);
+        let pools = build::pools(&policy, &Arc::new(program), &loader, &registry);
         let unknown = PoolMetrics::new(&registry, UNKNOWN_MODEL);
         let buckets = build::buckets(&policy, &registry)?;
         let admission =

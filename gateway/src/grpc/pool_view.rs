@@ -2,7 +2,7 @@
 
 use framegate_batcher::BatchLimits;
 use framegate_proto::v1;
-use framegate_replica::ReplicaState;
+use framegate_replica::{Placement, ReplicaState};
 
 use crate::{
     admission::Admission,
@@ -56,7 +56,11 @@ fn counters(pool: &Pool) -> v1::PoolCounters {
     }
 }
 
-pub(super) fn replica(ReplicaView { id, status, .. }: &ReplicaView) -> v1::Replica {
+pub(super) fn replica(ReplicaView { id, placement, status, .. }: &ReplicaView) -> v1::Replica {
+    let placement = match placement {
+        Placement::Thread => v1::Placement::Thread,
+        Placement::Process(_) => v1::Placement::Process,
+    };
     let state = match status.state {
         ReplicaState::Starting => v1::ReplicaState::Starting,
         ReplicaState::Running => v1::ReplicaState::Running,
@@ -67,8 +71,9 @@ pub(super) fn replica(ReplicaView { id, status, .. }: &ReplicaView) -> v1::Repli
     v1::Replica {
         id: id.to_string(),
         state: state.into(),
-        placement: v1::Placement::Thread.into(),
+        placement: placement.into(),
         ongoing: count(status.ongoing),
+        process_id: status.process_id.unwrap_or_default(),
     }
 }
 

@@ -160,6 +160,7 @@ fn class(code: ErrorCode) -> Class {
         ErrorCode::ObjectNotFound
         | ErrorCode::BackendFailed
         | ErrorCode::ReplicaCrashed
+        | ErrorCode::ReplicaHung
         | ErrorCode::Internal
         | ErrorCode::Cancelled => Class::Doubtful,
         ErrorCode::InvalidRequest

@@ -43,7 +43,7 @@ pub use errors::{PolicyErrors, Position, Problem};
 pub use ingest::{Delivery, Ingest, Retries, Start};
 pub use instance::InstanceId;
 pub use limits::Limits;
-pub use model::{Backend, Batching, Model};
+pub use model::{Backend, Batching, Model, Placement};
 pub use overload::Overload;
 pub use record::{RecordMap, Selector};
 pub use schema::schema;

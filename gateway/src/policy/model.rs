@@ -24,6 +24,10 @@ pub(super) const BATCH_WAIT_TIMEOUT: Key<Duration> =
 pub(super) const LATENCY_SLO: Key<Duration> = Key::new(DURATION, MS, MINUTE);
 pub(super) const MAX_QUEUED_REQUESTS: Key<usize> = Key::new(whole(), 1, 1_000_000).or(1024);
 pub(super) const INGEST_SHARE: Key<f64> = Key::new(DECIMAL, 0.001, 1.0).or(0.5);
+pub(super) const START_TIMEOUT: Key<Duration> =
+    Key::new(DURATION, Duration::from_secs(1), HOUR).or(Duration::from_secs(300));
+pub(super) const BATCH_TIMEOUT: Key<Duration> =
+    Key::new(DURATION, Duration::from_millis(10), HOUR).or(Duration::from_secs(30));
 pub(super) const GRACEFUL_SHUTDOWN_TIMEOUT: Key<Duration> =
     Key::new(DURATION, Duration::ZERO, HOUR).or(MINUTE);
 /// Of a batch, or of an entry in it.
@@ -37,6 +41,8 @@ pub struct Model {
     pub name: Arc<str>,
     /// What executes its batches.
     pub backend: Backend,
+    /// Where its replicas run. Default threads.
+    pub placement: Placement,
     /// Intra-op threads of one replica. Default 1, 1 to 256; at most `limits.replica_threads` with `onnx`.
     pub num_threads: usize,
     /// Entries in a batch at most. Default 16, 1 to 1,024.
@@ -49,8 +55,21 @@ pub struct Model {
     pub max_queued_requests: usize,
     /// How many of them may come from ingest: `ingest_share` (default 0.5, above 0 to 1) applied, at least 1.
     pub max_queued_ingest: usize,
+    /// How long a replica may take to open its model. Default 5 min, 1 s to 1 h.
+    pub start_timeout: Duration,
+    /// How long a batch may take before its replica is taken to hang. Default 30 s, 10 ms to 1 h.
+    pub batch_timeout: Duration,
     /// How long a draining replica may take to finish. Default 60 s, 0 s to 1 h.
     pub graceful_shutdown_timeout: Duration,
+}
+
+/// Where the replicas of a model run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// Each on a thread of the gateway's process.
+    Thread,
+    /// Each in a process of its own.
+    Process,
 }
 
 /// What ends the wait of a batch that is not full. Each time is below `server.default_timeout` and below
@@ -64,7 +83,7 @@ pub enum Batching {
     LatencySlo(Duration),
 }
 
-/// What executes batches. Both run on the CPU, on threads of this process.
+/// What executes batches. Both run on the CPU.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Backend {
     /// ONNX Runtime.
@@ -97,9 +116,8 @@ pub(super) fn resolve(
 
 impl Model {
     fn resolve(name: &Text, raw: &RawModel, base: &Base, checks: &mut Checks) -> Self {
-        // The only kinds there are; the compiler asks here when another comes.
+        // The only kind there is; the compiler asks here when another comes.
         let RawDevice::Cpu = raw.device.unwrap_or_default();
-        let RawPlacement::Thread = raw.placement.unwrap_or_default();
         if !is_name(&name.value) {
             checks.wrong_name(name, name_reason(&name.value));
         }
@@ -110,12 +128,18 @@ impl Model {
         Self {
             name: name.value.as_str().into(),
             backend: Backend::resolve(name, raw, base, checks),
+            placement: match raw.placement.unwrap_or_default() {
+                RawPlacement::Thread => Placement::Thread,
+                RawPlacement::Process => Placement::Process,
+            },
             num_threads: checks.value(&raw.num_threads, NUM_THREADS),
             max_batch_size: checks.value(&raw.max_batch_size, MAX_BATCH_SIZE),
             batching,
             autoscaling: Autoscaling::resolve(&autoscaling, batching, checks),
             max_queued_requests,
             max_queued_ingest: share_of(max_queued_requests, ingest_share),
+            start_timeout: checks.value(&raw.start_timeout, START_TIMEOUT),
+            batch_timeout: checks.value(&raw.batch_timeout, BATCH_TIMEOUT),
             graceful_shutdown_timeout: checks
                 .value(&raw.graceful_shutdown_timeout, GRACEFUL_SHUTDOWN_TIMEOUT),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use framegate_replica::ReplicaState;
+use framegate_replica::{Abandoned, ReplicaFailure, ReplicaState};
 
 use super::replicas::ReplicaView;
 
@@ -29,6 +29,8 @@ pub(super) struct Condition<'a> {
     pub(super) machine_limit: u32,
     /// Whether the model's files could be read; without, no entry can be taken.
     pub(super) is_known: bool,
+    /// Threads that hang in a batch.
+    pub(super) abandoned: usize,
     /// `latency_slo`, and what one entry takes, if that does not keep it.
     pub(super) too_slow: Option<(Duration, Duration)>,
 }
@@ -45,8 +47,13 @@ impl Condition<'_> {
         };
         let on_demand = self.min_replicas == 0 && staying().next().is_none();
         let serving = self.is_known && (running || on_demand || staying().any(starting));
-        let ready = serving && (running || self.min_replicas == 0);
+        let ready = serving && !self.has_too_many_hung() && (running || self.min_replicas == 0);
         PoolHealth { serving, ready, problem: self.problem(running).unwrap_or_default() }
+    }
+
+    /// Then no replica can be started any more.
+    fn has_too_many_hung(&self) -> bool {
+        self.abandoned >= Abandoned::MOST
     }
 
     fn problem(&self, running: bool) -> Option<String> {
@@ -60,6 +67,9 @@ impl Condition<'_> {
                 "no replica runs".to_owned()
             };
             return Some(format!("{what}: {failure}; tried again after a back-off"));
+        }
+        if self.has_too_many_hung() {
+            return Some(ReplicaFailure::Abandoned(self.abandoned).to_string());
         }
         let min = self.min_replicas;
         if self.machine_limit < min {
@@ -82,7 +92,7 @@ fn is_staying(replica: &ReplicaView) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use framegate_replica::ReplicaStatus;
+    use framegate_replica::{Placement, ReplicaStatus};
 
     use super::*;
     use ReplicaState::{Draining, Failed, Running, Starting};
@@ -92,13 +102,15 @@ mod tests {
         min_replicas: 0,
         machine_limit: 8,
         is_known: true,
+        abandoned: 0,
         too_slow: None,
     };
 
     fn view(state: ReplicaState, failure: &str) -> ReplicaView {
         ReplicaView {
             id: "m-1".into(),
-            status: ReplicaStatus { state, ongoing: 0 },
+            placement: Placement::Thread,
+            status: ReplicaStatus::new(state),
             failure: (!failure.is_empty()).then(|| failure.into()),
         }
     }
@@ -155,6 +167,16 @@ mod tests {
             health.problem,
             "limits.replica_threads has room for 1 of 2 replicas (min_replicas)"
         );
+    }
+
+    #[test]
+    fn a_pool_of_threads_that_hang_is_unready() {
+        let replicas = [view(Running, "")];
+        let judge = |abandoned| Condition { replicas: &replicas, abandoned, ..WELL }.judge();
+        assert!(judge(1).ready && judge(1).problem.is_empty());
+        let health = judge(2);
+        assert!(health.serving && !health.ready);
+        assert!(health.problem.starts_with("2 threads of the model hang"), "{}", health.problem);
     }
 
     #[test]

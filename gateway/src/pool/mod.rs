@@ -125,6 +125,7 @@ impl Pool {
             min_replicas: self.model.autoscaling.min_replicas,
             machine_limit: replicas.machine_limit(),
             is_known: self.spec.facts().is_some(),
+            abandoned: self.spec.abandoned.count(),
             too_slow: self.spec.cost.too_slow(),
         };
         condition.judge()

@@ -1,6 +1,6 @@
 use std::{cmp::Reverse, sync::Arc};
 
-use framegate_replica::{ReplicaSpec, ReplicaState, ReplicaStatus};
+use framegate_replica::{Placement, ReplicaSpec, ReplicaState, ReplicaStatus};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tracing::info;
@@ -21,6 +21,8 @@ pub(super) struct Replicas {
 pub struct ReplicaView {
     /// Unique in the process: the model's name and a number.
     pub id: Arc<str>,
+    /// Where its backend runs.
+    pub placement: Placement,
     /// Its state and what it works on.
     pub status: ReplicaStatus,
     /// Why it failed, until it runs again; for operators.
@@ -73,7 +75,7 @@ impl Replicas {
             info!(replica = id, "replica draining, as asked for");
             slot.drain();
         }
-        Some(view(slot))
+        Some(self.view_of(slot))
     }
 
     /// The replica that is missed least: one that does not run, else the one with the least work,
@@ -81,14 +83,24 @@ impl Replicas {
     fn least_useful(&self) -> Option<&Slot> {
         let staying = self.slots.iter().enumerate().filter(|(_, slot)| !slot.is_leaving());
         let worth = |(age, slot): &(usize, &Slot)| {
-            let ReplicaStatus { state, ongoing } = slot.status();
+            let ReplicaStatus { state, ongoing, .. } = slot.status();
             (state == ReplicaState::Running, ongoing, Reverse(*age))
         };
         staying.min_by_key(worth).map(|(_, slot)| slot)
     }
 
     pub(super) fn view(&self) -> Vec<ReplicaView> {
-        self.slots.iter().filter(|slot| !slot.is_gone()).map(view).collect()
+        let there = self.slots.iter().filter(|slot| !slot.is_gone());
+        there.map(|slot| self.view_of(slot)).collect()
+    }
+
+    fn view_of(&self, slot: &Slot) -> ReplicaView {
+        ReplicaView {
+            id: slot.id().clone(),
+            placement: self.spec.placement.clone(),
+            status: slot.status(),
+            failure: slot.failure(),
+        }
     }
 
     /// Watches of the states of those that were not told to go.
@@ -104,8 +116,4 @@ impl Replicas {
             join_all(slots.into_iter().map(Slot::gone)).await;
         }
     }
-}
-
-fn view(slot: &Slot) -> ReplicaView {
-    ReplicaView { id: slot.id().clone(), status: slot.status(), failure: slot.failure() }
 }

@@ -44,13 +44,13 @@ struct Failure {
     at_start: bool,
 }
 
-/// A replica that ran for so long starts with the first back-off again.
-const PROVEN_AFTER: Duration = Duration::from_secs(60);
+/// A replica that has come through a batch and lived for so long starts with the first back-off
+/// again: what ended it was not its start, nor the first frame.
+const PROVEN_AFTER: Duration = Duration::from_secs(1);
 
 impl Slot {
     pub(super) fn start(spec: Arc<ReplicaSpec>, id: Arc<str>, threads: ThreadPermit) -> Self {
-        let starting = ReplicaStatus { state: ReplicaState::Starting, ongoing: 0 };
-        let (sender, status) = watch::channel(starting);
+        let (sender, status) = watch::channel(ReplicaStatus::new(ReplicaState::Starting));
         let drain = CancellationToken::new();
         let failure = Arc::new(Mutex::new(None));
         let keeper = Keeper {
@@ -135,7 +135,7 @@ impl Keeper {
             let run =
                 self.spec.clone().run(self.id.clone(), self.status.clone(), self.drain.clone());
             let Err(failure) = run.await else { break };
-            if started.elapsed() > PROVEN_AFTER {
+            if self.status.borrow().has_served && started.elapsed() > PROVEN_AFTER {
                 backoff = Backoff::default();
             }
             let wait = backoff.next_wait(chance());
@@ -152,14 +152,14 @@ impl Keeper {
     }
 
     fn note(&self, failure: &ReplicaFailure) {
-        let at_start = matches!(failure, ReplicaFailure::Start(_));
+        let at_start = matches!(failure, ReplicaFailure::Start(_) | ReplicaFailure::Abandoned(_));
         let why = failure.to_string().into();
         let mut last = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(Failure { why, at_start });
     }
 
     fn set(&self, state: ReplicaState) {
-        self.status.send_modify(|status| *status = ReplicaStatus { state, ongoing: 0 });
+        self.status.send_replace(ReplicaStatus::new(state));
     }
 }
 

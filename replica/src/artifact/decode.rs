@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{Error, MapAccess, Visitor},
 };
 
@@ -10,7 +10,7 @@ use crate::frame::InputGeometry;
 
 /// How a detector's outputs say where objects may be. What of it is answered is the same for all:
 /// scores from a threshold on, after non-maximum suppression.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Decode {
     /// `boxes [N, A, 4]` as x_min, y_min, x_max, y_max in input pixels; `scores [N, A, classes]`.
     Boxes {
@@ -24,7 +24,7 @@ pub enum Decode {
 }
 
 /// Objects as points ("CenterNet", arXiv 1904.07850; "CenterFace", arXiv 1911.03599).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CenterPoints {
     /// Name of the output `[N, classes, rows, columns]` with the scores.
     pub heatmap: String,
@@ -50,7 +50,7 @@ pub struct CenterPoints {
 }
 
 /// The order of two channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axes {
     /// Along x, then along y.
@@ -60,7 +60,7 @@ pub enum Axes {
 }
 
 /// What stands for a box's side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SizeRule {
     /// The natural logarithm of its cells.
@@ -70,7 +70,7 @@ pub enum SizeRule {
 }
 
 /// The point of a cell from which offsets count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OffsetFrom {
     /// Its middle.

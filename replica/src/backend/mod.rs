@@ -6,10 +6,12 @@ mod tensor;
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 pub use onnx::{OnnxRuntime, OnnxRuntimeError};
 
 use crate::{
-    ArtifactFolder, ModelOutput,
+    Artifact, ArtifactFolder, ModelOutput,
     frame::{Input, InputGeometry},
 };
 
@@ -60,28 +62,72 @@ pub enum BackendSpec {
     },
     /// A backend that a test makes.
     #[cfg(test)]
-    Test(Arc<dyn Fn() -> Result<Box<dyn Backend>, BackendError> + Send + Sync>),
+    Test(Arc<OpenTest>),
+}
+
+/// What one replica's backend is opened from: the model's files as they were read. It can be sent to
+/// another process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum BackendSource {
+    /// See [`BackendSpec::Onnx`].
+    Onnx {
+        /// Each process has its own.
+        #[serde(skip)]
+        runtime: OnnxRuntime,
+        artifact: Arc<Artifact>,
+        num_threads: usize,
+    },
+    /// See [`BackendSpec::Simulated`].
+    Simulated { base: Duration, per_item: Duration, input: Option<InputGeometry> },
+    #[cfg(test)]
+    #[serde(skip)]
+    Test(TestBackend),
 }
 
 impl BackendSpec {
-    /// Opens the backend on the calling thread, and says what it has opened; for ONNX this takes
-    /// about 0.1 to 1 s.
+    /// Reads the model's files, which blocks on them.
     ///
     /// # Errors
-    /// When the model's files cannot be read, or ONNX Runtime or the model not be loaded, or it
-    /// does not have the tensors that its artifact names. A later try may succeed.
-    pub fn open(&self) -> Result<(Box<dyn Backend>, ModelFacts), BackendError> {
+    /// When they cannot be read. A later try may succeed.
+    pub(crate) fn source(&self) -> Result<BackendSource, BackendError> {
         Ok(match self {
             Self::Onnx { runtime, folder, num_threads } => {
-                let (backend, facts) = onnx::open(runtime, folder, *num_threads)?;
-                (Box::new(backend), facts)
+                let artifact = folder.read().map_err(|error| BackendError(error.to_string()))?;
+                let (runtime, num_threads) = (runtime.clone(), *num_threads);
+                BackendSource::Onnx { runtime, artifact, num_threads }
             }
             Self::Simulated { base, per_item, facts } => {
-                (Box::new(simulated::SimulatedBackend::new(*base, *per_item)), facts.clone())
+                BackendSource::Simulated { base: *base, per_item: *per_item, input: facts.input }
             }
             #[cfg(test)]
-            Self::Test(open) => (open()?, test_facts()),
+            Self::Test(open) => BackendSource::Test(TestBackend(open.clone())),
         })
+    }
+
+    /// Takes note of whether the source could be opened, and says what is known of the model then:
+    /// what was opened first stays, and what could not be opened is read anew.
+    ///
+    /// # Errors
+    /// The given one, or that the files have changed meanwhile.
+    pub(crate) fn settle<T>(
+        &self,
+        source: &BackendSource,
+        opened: Result<T, BackendError>,
+    ) -> Result<(T, ModelFacts), BackendError> {
+        match (self, source) {
+            (Self::Onnx { folder, .. }, BackendSource::Onnx { artifact, .. }) => {
+                let opened = opened.inspect_err(|_| folder.forget(artifact))?;
+                if !folder.keep(artifact) {
+                    let changed = "the model's files changed while it was opened";
+                    return Err(BackendError(changed.to_owned()));
+                }
+                Ok((opened, onnx::facts(artifact)))
+            }
+            (Self::Simulated { facts, .. }, _) => Ok((opened?, facts.clone())),
+            #[cfg(test)]
+            (Self::Test(_), _) => Ok((opened?, test_facts())),
+            (Self::Onnx { .. }, _) => Err(BackendError("a source of another model".to_owned())),
+        }
     }
 
     /// What is known of the model; absent while its files could not be read.
@@ -92,6 +138,50 @@ impl BackendSpec {
             #[cfg(test)]
             Self::Test(_) => Some(test_facts()),
         }
+    }
+}
+
+impl BackendSource {
+    /// Opens the backend on the calling thread; for ONNX this takes about 0.1 to 1 s.
+    ///
+    /// # Errors
+    /// When ONNX Runtime or the model cannot be loaded, or the model does not have the tensors that
+    /// its artifact names. A later try may succeed.
+    pub(crate) fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
+        Ok(match self {
+            Self::Onnx { runtime, artifact, num_threads } => {
+                Box::new(onnx::open(runtime, artifact, *num_threads)?)
+            }
+            Self::Simulated { base, per_item, .. } => {
+                Box::new(simulated::SimulatedBackend::new(*base, *per_item))
+            }
+            #[cfg(test)]
+            Self::Test(TestBackend(open)) => open()?,
+        })
+    }
+
+    /// The size and fit of its input, if it looks at frames.
+    pub(crate) fn geometry(&self) -> Option<&InputGeometry> {
+        match self {
+            Self::Onnx { artifact, .. } => Some(&artifact.input.geometry),
+            Self::Simulated { input, .. } => input.as_ref(),
+            #[cfg(test)]
+            Self::Test(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+type OpenTest = dyn Fn() -> Result<Box<dyn Backend>, BackendError> + Send + Sync;
+
+#[cfg(test)]
+#[derive(Clone)]
+pub(crate) struct TestBackend(Arc<OpenTest>);
+
+#[cfg(test)]
+impl std::fmt::Debug for TestBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TestBackend")
     }
 }
 

@@ -15,7 +15,7 @@ use ort::{
 use self::values::{Outputs, signature};
 use super::{Backend, BackendError, ModelFacts, tensor::write_planes};
 use crate::{
-    ArtifactFolder, ModelOutput,
+    ModelOutput,
     artifact::{Artifact, Task},
     frame::Input,
     task,
@@ -23,7 +23,7 @@ use crate::{
 
 /// The ONNX Runtime library, shared by all sessions and loaded for the first of them. Clones are
 /// the same; a process has one.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct OnnxRuntime {
     environment: Arc<Mutex<Option<Environment>>>,
 }
@@ -95,20 +95,14 @@ pub(super) struct OnnxBackend {
     values: Vec<f32>,
 }
 
-/// Opens what the folder holds.
+/// Opens a session of the artifact.
 pub(super) fn open(
     runtime: &OnnxRuntime,
-    folder: &ArtifactFolder,
+    artifact: &Arc<Artifact>,
     num_threads: usize,
-) -> Result<(OnnxBackend, ModelFacts), BackendError> {
-    let artifact = folder.read().map_err(|error| BackendError(error.to_string()))?;
-    let environment = runtime.environment().map_err(|error| BackendError(error.to_string()));
-    let opened = environment.and_then(|it| OnnxBackend::open(&it, artifact.clone(), num_threads));
-    let backend = opened.inspect_err(|_| folder.forget(&artifact))?;
-    if !folder.keep(&artifact) {
-        return Err(BackendError("the model's files changed while it was opened".to_owned()));
-    }
-    Ok((backend, facts(&artifact)))
+) -> Result<OnnxBackend, BackendError> {
+    let environment = runtime.environment().map_err(|error| BackendError(error.to_string()))?;
+    OnnxBackend::open(&environment, artifact.clone(), num_threads)
 }
 
 /// What an artifact says of its model.

@@ -6,6 +6,7 @@ use fast_image_resize::{
     pixels::U8x3,
 };
 use framegate_proto::{ErrorCode, ServeError};
+use serde::{Deserialize, Serialize};
 
 use super::{
     decode::Pixels,
@@ -13,9 +14,10 @@ use super::{
 };
 
 /// What a model gets of a frame, and how its answer is read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// RGB8, rows from top to bottom: `height * width * 3` bytes of the model's geometry.
+    #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
     /// Where the input's pixels lie in the frame.
     pub mapping: Mapping,

@@ -1,8 +1,8 @@
 use framegate_proto::{ErrorCode, ServeError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a model wants of a frame: the size of its input, and how the frame is made to fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputGeometry {
     /// Pixels of the input from left to right, at least 1.
     pub width: u32,
@@ -15,7 +15,7 @@ pub struct InputGeometry {
 /// How a frame of another shape becomes a model's input.
 ///
 /// In YAML: `{ letterbox: { fill: [0, 0, 0] } }`, `{ center_crop: { short_side: 256 } }`, `stretch`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fit {
     /// The whole frame, scaled by one factor, in the middle of the input.
@@ -34,7 +34,7 @@ pub enum Fit {
 }
 
 /// A part of a frame, in pixels of the whole frame from its upper left corner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
     /// Columns left of it.
     pub x: u32,
@@ -47,7 +47,7 @@ pub struct Region {
 }
 
 /// Where the pixels of a model's input lie in the frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Mapping {
     /// Frame pixels for an input pixel, along x and y.
     scale: (f64, f64),

@@ -1,10 +1,8 @@
-//! A replica: the worker that pulls from the pool's queue, and the thread that executes batches.
+//! A replica: the worker that pulls from the pool's queue and has batches executed.
 
-mod executor;
 mod pull;
 mod ready;
 mod replica;
-mod warm_up;
 
 pub use replica::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus};
 

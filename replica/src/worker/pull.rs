@@ -8,16 +8,16 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::{
-    executor::{ExecuteError, Executed, Executor},
     ready::{Ready, Slot},
     replica::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus},
 };
 use crate::{
     Answer, FrameJob, ModelOutput, Served, Timings,
     backend::ModelFacts,
+    executor::{ExecuteError, Executed, Executor},
     frame::{LoadTimings, Loaded},
 };
 
@@ -52,6 +52,10 @@ enum Event {
     Loaded(EntryId, Result<Option<Loaded>, ServeError>),
     Woken,
     Drain,
+    /// The batch takes too long.
+    Hung,
+    /// The executor is gone though it had no batch.
+    Died(Arc<str>),
 }
 
 impl Worker {
@@ -67,8 +71,22 @@ impl Worker {
         Self { spec, facts, id, status, executor, desk, loads, executing }
     }
 
-    /// Pulls until `drain`, then finishes what it executes.
+    /// Pulls until `drain`, then finishes what it executes. When this returns, its process is gone.
     pub(super) async fn pull(mut self, drain: CancellationToken) -> Result<(), ReplicaFailure> {
+        let end = self.pull_until(drain).await;
+        let Self { spec, executor, desk, loads, .. } = self;
+        // What it has claimed goes back before the executor goes, which may take a moment.
+        drop((desk, loads));
+        match end {
+            Err(ReplicaFailure::Hung(_) | ReplicaFailure::Stuck) => {
+                executor.give_up(&spec.abandoned).await;
+            }
+            _ => executor.end().await,
+        }
+        end
+    }
+
+    async fn pull_until(&mut self, drain: CancellationToken) -> Result<(), ReplicaFailure> {
         loop {
             self.claim();
             let form_at = self.form();
@@ -78,6 +96,8 @@ impl Worker {
                 Event::Loaded(id, result) => self.loaded(id, result),
                 Event::Woken => {}
                 Event::Drain => return self.drain().await,
+                Event::Hung => return Err(self.hung()),
+                Event::Died(how) => return Err(ReplicaFailure::Crashed(how)),
             }
         }
     }
@@ -137,7 +157,7 @@ impl Worker {
     ) -> Result<(), ReplicaFailure> {
         let Some(batch) = self.executing.take() else { return Ok(()) };
         let executed = executed.unwrap_or_else(|_| Executed {
-            outputs: Err(ExecuteError::Crashed),
+            outputs: Err(ExecuteError::Crashed(Arc::from("the replica's thread died"))),
             took: batch.since.elapsed(),
         });
         match executed.outputs {
@@ -146,10 +166,30 @@ impl Worker {
                 let limits = self.spec.cost.record(entries, executed.took, now);
                 self.deliver(&batch, outputs, executed.took);
                 self.spec.limit_batches(limits);
+                self.has_served();
                 Ok(())
             }
-            Err(failure) => self.fail(&batch, failure),
+            Err(ExecuteError::Backend(error)) => {
+                self.blame(&batch, ErrorCode::BackendFailed, &error.to_string());
+                Ok(())
+            }
+            Err(ExecuteError::Crashed(how)) => {
+                self.blame(&batch, ErrorCode::ReplicaCrashed, &how);
+                Err(ReplicaFailure::Crashed(how))
+            }
         }
+    }
+
+    /// What it executes is not waited for any more; should an answer come, nobody hears it.
+    fn hung(&mut self) -> ReplicaFailure {
+        if let Some(batch) = self.executing.take() {
+            self.blame(&batch, ErrorCode::ReplicaHung, "not executed within batch_timeout");
+        }
+        ReplicaFailure::Hung(self.spec.batch_timeout)
+    }
+
+    fn has_served(&self) {
+        self.status.send_if_modified(|status| !std::mem::replace(&mut status.has_served, true));
     }
 
     fn deliver(&mut self, batch: &Executing, outputs: Vec<ModelOutput>, took: Duration) {
@@ -168,23 +208,19 @@ impl Worker {
     }
 
     /// A failed batch of several says not whose fault it is: each entry runs again alone. One that
-    /// fails alone has failed.
-    fn fail(&mut self, batch: &Executing, failure: ExecuteError) -> Result<(), ReplicaFailure> {
-        let entries = batch.entries.len();
-        error!(replica = %self.id, entries, error = %failure, "batch failed");
-        let crashed = matches!(failure, ExecuteError::Crashed);
+    /// fails alone has failed; but where the replica is gone with it, it may have been killed from
+    /// outside, so only that of a suspect counts.
+    fn blame(&mut self, batch: &Executing, code: ErrorCode, why: &str) {
+        error!(replica = %self.id, entries = batch.entries.len(), why, "batch failed");
         match batch.entries.as_slice() {
-            [alone] => {
-                let code =
-                    if crashed { ErrorCode::ReplicaCrashed } else { ErrorCode::BackendFailed };
+            [alone] if alone.entry.suspect || code == ErrorCode::BackendFailed => {
                 self.answer(alone.entry.id, Err(ServeError::new(code)));
             }
-            several => {
-                let ids: Vec<EntryId> = several.iter().map(|slot| slot.entry.id).collect();
+            suspects => {
+                let ids: Vec<EntryId> = suspects.iter().map(|slot| slot.entry.id).collect();
                 self.desk.seat_mut().give_back(&ids, Charge::Suspect);
             }
         }
-        if crashed { Err(ReplicaFailure::Crashed) } else { Ok(()) }
     }
 
     fn answer(&mut self, id: EntryId, answer: Answer) {
@@ -195,17 +231,18 @@ impl Worker {
     }
 
     /// Hands back what is not started and finishes what is.
-    async fn drain(mut self) -> Result<(), ReplicaFailure> {
+    async fn drain(&mut self) -> Result<(), ReplicaFailure> {
         self.status.send_modify(|status| status.state = ReplicaState::Draining);
         self.desk.stop_claiming();
         self.tell();
         let Some(batch) = self.executing.as_mut() else { return Ok(()) };
+        let hangs_at = batch.since + self.spec.batch_timeout;
         let limit = Instant::now() + self.spec.graceful_shutdown_timeout;
-        let Ok(executed) = timeout_at(limit, &mut batch.done).await else {
-            warn!(replica = %self.id, "replica abandoned while draining");
-            return Err(ReplicaFailure::Stuck);
-        };
-        self.finish(executed)
+        match timeout_at(limit.min(hangs_at), &mut batch.done).await {
+            Ok(executed) => self.finish(executed),
+            Err(_) if hangs_at <= limit => Err(self.hung()),
+            Err(_) => Err(ReplicaFailure::Stuck),
+        }
     }
 
     fn tell(&self) {
@@ -221,10 +258,13 @@ impl Worker {
     /// Waits for whatever comes first. Biased: results before new work, so that answers leave as
     /// soon as they exist; the order of the rest does not matter, since none can keep coming up.
     async fn next_event(&mut self, form_at: Option<Instant>, drain: &CancellationToken) -> Event {
-        let Self { desk, loads, executing, .. } = self;
+        let Self { spec, executor, desk, loads, executing, .. } = self;
+        let hangs_at = executing.as_ref().map(|batch| batch.since + spec.batch_timeout);
         tokio::select! {
             biased;
             executed = executed(executing) => Event::Executed(executed),
+            how = executor.ended(), if hangs_at.is_none() => Event::Died(how),
+            () = due(hangs_at) => Event::Hung,
             Some(Ok((id, result))) = loads.join_next() => Event::Loaded(id, result),
             () = drain.cancelled() => Event::Drain,
             () = desk.seat().woken() => Event::Woken,

@@ -4,13 +4,11 @@ use framegate_batcher::{BatchLimits, PoolQueue};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    executor::{Executor, Started},
-    pull::Worker,
-};
+use super::pull::Worker;
 use crate::{
-    BatchCost, FrameJob,
+    Abandoned, BatchCost, FrameJob, Placement,
     backend::{BackendError, BackendSpec, ModelFacts},
+    executor::{Executor, Opening, Started},
     frame::FrameLoader,
 };
 
@@ -21,14 +19,22 @@ pub struct ReplicaSpec {
     pub model: Arc<str>,
     /// How to open the backend.
     pub backend: BackendSpec,
+    /// Where it runs.
+    pub placement: Placement,
     /// The pool's queue.
     pub queue: PoolQueue<FrameJob>,
     /// What loads frames.
     pub loader: FrameLoader,
     /// Where the cost of batches is noted, and their bounds follow from it if they do.
     pub cost: Arc<BatchCost>,
+    /// How long a replica may take to open its backend.
+    pub start_timeout: Duration,
+    /// How long a batch may be executed, before its replica is taken to hang and given up.
+    pub batch_timeout: Duration,
     /// How long a draining replica may finish what it executes.
     pub graceful_shutdown_timeout: Duration,
+    /// Threads that were given up.
+    pub abandoned: Arc<Abandoned>,
 }
 
 /// Where a replica is in its life.
@@ -53,6 +59,10 @@ pub struct ReplicaStatus {
     pub state: ReplicaState,
     /// Entries that it has claimed and not finished.
     pub ongoing: usize,
+    /// Whether it has come through a batch since it started.
+    pub has_served: bool,
+    /// The process that its backend runs in, if that is one of its own.
+    pub process_id: Option<u32>,
 }
 
 /// How a replica ended.
@@ -61,12 +71,28 @@ pub enum ReplicaFailure {
     /// The backend could not be opened.
     #[error("cannot start: {0}")]
     Start(#[from] BackendError),
-    /// The backend panicked, or its thread is gone; the batch it executed was handed back.
-    #[error("crashed while executing a batch")]
-    Crashed,
+    /// Too many threads of the pool hang; more would not come through either.
+    #[error(
+        "{0} threads of the model hang in batches, and a thread cannot be ended; write \
+         `placement: process`, where a replica that hangs is killed"
+    )]
+    Abandoned(usize),
+    /// The backend panicked, or its process has died; the batch it executed was handed back.
+    #[error("crashed: {0}")]
+    Crashed(Arc<str>),
+    /// It did not come through a batch, which was handed back.
+    #[error("hung: a batch was not executed within batch_timeout ({0:?})")]
+    Hung(Duration),
     /// It did not finish its batch in time while draining; the batch was handed back.
     #[error("did not finish its batch within graceful_shutdown_timeout")]
     Stuck,
+}
+
+impl ReplicaStatus {
+    /// Of a replica that is in this state and works on nothing.
+    pub fn new(state: ReplicaState) -> Self {
+        Self { state, ongoing: 0, has_served: false, process_id: None }
+    }
 }
 
 impl ReplicaSpec {
@@ -87,7 +113,15 @@ impl ReplicaSpec {
         status: watch::Sender<ReplicaStatus>,
         drain: CancellationToken,
     ) -> Result<(), ReplicaFailure> {
-        let start = Executor::start(&id, self.backend.clone(), self.cost.to_measure());
+        self.check_abandoned()?;
+        let start = Executor::start(Opening {
+            name: &id,
+            placement: &self.placement,
+            backend: &self.backend,
+            sizing: self.cost.to_measure(),
+            limit: self.start_timeout,
+            abandoned: &self.abandoned,
+        });
         let Started { executor, facts, costs } = tokio::select! {
             started = start => started?,
             () = drain.cancelled() => return Ok(()),
@@ -95,9 +129,19 @@ impl ReplicaSpec {
         let limits = costs.and_then(|costs| self.cost.measured(costs));
         self.limit_batches(limits);
         let seat = self.queue.register();
-        status.send_modify(|status| status.state = ReplicaState::Running);
+        status.send_modify(|status| {
+            status.state = ReplicaState::Running;
+            status.process_id = executor.process_id();
+        });
         tracing::info!(replica = %id, "replica running");
         Worker::new(self, facts, id, executor, seat, status).pull(drain).await
+    }
+
+    fn check_abandoned(&self) -> Result<(), ReplicaFailure> {
+        match self.abandoned.count() {
+            few if few < Abandoned::MOST => Ok(()),
+            many => Err(ReplicaFailure::Abandoned(many)),
+        }
     }
 
     /// From now on batches have these bounds, if any follow.

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    Answer, BatchCost, FrameJob, ModelOutput,
+    Abandoned, Answer, BatchCost, FrameJob, ModelOutput, Placement,
     backend::{Backend, BackendError, BackendSpec},
     frame::{FrameLoader, ImageLimits, Input, LoaderLimits},
 };
@@ -58,10 +58,14 @@ impl Pool {
         let spec = ReplicaSpec {
             model: "model".into(),
             backend: BackendSpec::Test(Arc::new(open)),
+            placement: Placement::Thread,
             queue: PoolQueue::new(limits),
             loader: loader(),
             cost: Arc::new(BatchCost::default()),
+            start_timeout: LONG,
+            batch_timeout: LONG,
             graceful_shutdown_timeout: Duration::from_secs(5),
+            abandoned: Arc::new(Abandoned::default()),
         };
         Self { spec: Arc::new(spec) }
     }
@@ -81,7 +85,7 @@ impl Pool {
     }
 
     fn start(&self, id: &str) -> Replica {
-        let starting = ReplicaStatus { state: ReplicaState::Starting, ongoing: 0 };
+        let starting = ReplicaStatus::new(ReplicaState::Starting);
         let (sender, status) = watch::channel(starting);
         let drain = CancellationToken::new();
         let run = tokio::spawn(self.spec.clone().run(id.into(), sender, drain.clone()));
@@ -173,7 +177,7 @@ async fn a_crash_hands_the_batch_back_and_ends_the_replica() {
     );
     let answers: Vec<_> = (0..2).map(|_| pool.submit().1).collect();
     let first = pool.start("r-1");
-    assert!(matches!(first.run.await.unwrap(), Err(ReplicaFailure::Crashed)));
+    assert!(matches!(first.run.await.unwrap(), Err(ReplicaFailure::Crashed(_))));
     assert_eq!(pool.spec.queue.snapshot().queued, 2);
     let _second = pool.start("r-2");
     for answer in answers {
@@ -182,13 +186,44 @@ async fn a_crash_hands_the_batch_back_and_ends_the_replica() {
 }
 
 #[tokio::test]
-async fn only_who_crashes_alone_fails() {
+async fn only_who_crashes_alone_a_second_time_fails() {
     let pool = Pool::new(1, LONG, Arc::new(|_| panic!("planted")));
-    let (_, answer) = pool.submit();
-    let replica = pool.start("r-1");
+    let (_, mut answer) = pool.submit();
+    assert!(pool.start("r-1").run.await.unwrap().is_err());
+    assert!(answer.try_recv().is_err(), "its replica may have been killed from outside");
+    assert!(pool.start("r-2").run.await.unwrap().is_err());
     assert_eq!(answer.await.unwrap().unwrap_err().code, ErrorCode::ReplicaCrashed);
-    assert!(replica.run.await.unwrap().is_err());
     assert_eq!(pool.spec.queue.snapshot().ongoing, 0);
+}
+
+#[tokio::test]
+async fn a_hung_thread_is_abandoned_until_it_comes_back() {
+    let gate = Arc::new(Gate::default());
+    let passed = gate.clone();
+    let mut pool = Pool::new(
+        1,
+        Duration::ZERO,
+        Arc::new(move |_| {
+            passed.pass();
+            Ok(())
+        }),
+    );
+    Arc::get_mut(&mut pool.spec).unwrap().batch_timeout = Duration::from_millis(20);
+    let (_, answer) = pool.submit();
+    for id in ["r-1", "r-2"] {
+        let end = pool.start(id).run.await.unwrap();
+        assert!(matches!(end, Err(ReplicaFailure::Hung(_))), "{end:?}");
+    }
+    assert_eq!(answer.await.unwrap().unwrap_err().code, ErrorCode::ReplicaHung);
+    let end = pool.start("r-3").run.await.unwrap();
+    assert!(matches!(end, Err(ReplicaFailure::Abandoned(2))), "{end:?}");
+    gate.open();
+    while pool.spec.abandoned.count() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let (_, answer) = pool.submit();
+    let _replica = pool.start("r-4");
+    answer.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ fn expected(code: ErrorCode) -> (&'static str, &'static str, &'static str) {
         ErrorCode::ObjectNotFound
         | ErrorCode::BackendFailed
         | ErrorCode::ReplicaCrashed
+        | ErrorCode::ReplicaHung
         | ErrorCode::Internal
         | ErrorCode::Cancelled => ("retry", "dead_letter", "abandon"),
         ErrorCode::FrameTooOld | ErrorCode::DeadlineExceeded => ("too_old", "too_old", "too_old"),

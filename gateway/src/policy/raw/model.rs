@@ -46,6 +46,13 @@ pub(in crate::policy) struct RawModel {
     /// The share of `max_queued_requests` that ingest may hold, so that Kafka never shuts gRPC out.
     #[schemars(transform = model::INGEST_SHARE.form())]
     pub ingest_share: Option<Text>,
+    /// How long a replica may take to open its model.
+    #[schemars(transform = model::START_TIMEOUT.form())]
+    pub start_timeout: Option<Text>,
+    /// How long a batch may be executed before its replica is taken to hang: a process is killed and replaced, a thread
+    /// is given up. Longer than any batch takes.
+    #[schemars(transform = model::BATCH_TIMEOUT.form())]
+    pub batch_timeout: Option<Text>,
     /// How long a draining replica may take to finish what it has begun.
     #[schemars(transform = model::GRACEFUL_SHUTDOWN_TIMEOUT.form())]
     pub graceful_shutdown_timeout: Option<Text>,
@@ -72,9 +79,12 @@ pub(in crate::policy) enum RawDevice {
 #[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::policy) enum RawPlacement {
-    /// A thread of the gateway's process.
+    /// A thread of the gateway's process: the least memory, and no copy of the inputs. A backend that crashes ends
+    /// the gateway, and one that hangs cannot be ended.
     #[default]
     Thread,
+    /// A process of its own, which may crash, hang or be killed at the cost of no request.
+    Process,
 }
 
 /// A device that takes `base + per_item × n` for a batch of n entries; only with `backend: simulated`, which needs it.

@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
-use framegate_batcher::{BatchCosts, Sizing};
+use framegate_batcher::Sizing;
 
+use super::Measured;
 use crate::{
     backend::{Backend, BackendError},
     frame::{Input, InputGeometry},
@@ -20,7 +21,7 @@ pub(super) fn measure(
     backend: &mut dyn Backend,
     geometry: Option<&InputGeometry>,
     sizing: &Sizing,
-) -> Result<Option<BatchCosts>, BackendError> {
+) -> Result<Measured, BackendError> {
     let mut measured = Vec::new();
     for size in sizing.sizes() {
         let batch = vec![geometry.map(Input::blank); size];
@@ -38,7 +39,7 @@ pub(super) fn measure(
             break;
         }
     }
-    Ok(BatchCosts::measured(&measured))
+    Ok(measured)
 }
 
 #[cfg(test)]
@@ -68,8 +69,8 @@ mod tests {
         let mut backend = Counting(Vec::new());
         let sizing = Sizing { latency_slo: Duration::from_millis(60), max_batch_size: 64 };
         let geometry = InputGeometry { width: 2, height: 5, fit: crate::frame::Fit::Stretch };
-        let costs = measure(&mut backend, Some(&geometry), &sizing).unwrap().unwrap();
-        assert!(costs.of(1) >= Duration::from_millis(4));
+        let measured = measure(&mut backend, Some(&geometry), &sizing).unwrap();
+        assert!(measured[0].0 == 1 && measured[0].1 >= Duration::from_millis(4));
         let sizes: std::collections::BTreeSet<_> = backend.0.iter().copied().collect();
         assert!(sizes.contains(&4) && !sizes.contains(&16), "32 ms do not fit twice: {sizes:?}");
         assert_eq!(backend.0[..4], [1; 4]);

@@ -1,0 +1,87 @@
+use std::{
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use framegate_batcher::Sizing;
+use tokio::sync::oneshot;
+
+use super::{ExecuteError, Executed, Measured, engine::Engine};
+use crate::{
+    backend::{BackendError, BackendSpec, ModelFacts},
+    frame::Input,
+};
+
+/// A backend on a thread of its own. Dropping it ends the thread after the batch it executes.
+pub(crate) struct ThreadExecutor {
+    batches: mpsc::SyncSender<Batch>,
+    thread: JoinHandle<()>,
+}
+
+struct Batch {
+    inputs: Vec<Option<Input>>,
+    done: oneshot::Sender<Executed>,
+}
+
+type Opened = Result<(ModelFacts, Measured), BackendError>;
+
+impl ThreadExecutor {
+    /// Starts the thread, which opens the backend and tells the receiver.
+    pub(super) fn spawn(
+        name: &str,
+        spec: BackendSpec,
+        sizing: Option<Sizing>,
+    ) -> Result<(Self, oneshot::Receiver<Opened>), BackendError> {
+        // One place: the worker sends a batch only when the last one has ended.
+        let (batches, receiver) = mpsc::sync_channel(1);
+        let (opened, open) = oneshot::channel();
+        let body = move || match open_engine(&spec, sizing.as_ref()) {
+            Ok(((engine, measured), facts)) => {
+                let _ = opened.send(Ok((facts, measured)));
+                execute_all(engine, &receiver);
+            }
+            Err(error) => {
+                let _ = opened.send(Err(error));
+            }
+        };
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body)
+            .map_err(|error| BackendError(format!("no thread for the replica: {error}")))?;
+        Ok((Self { batches, thread }, open))
+    }
+
+    pub(super) fn execute(&self, inputs: Vec<Option<Input>>) -> oneshot::Receiver<Executed> {
+        let (done, executed) = oneshot::channel();
+        // A dead thread drops `done`, which the receiver sees as a crash.
+        let _ = self.batches.try_send(Batch { inputs, done });
+        executed
+    }
+
+    /// The thread, which ends once it has come through its batch.
+    pub(super) fn into_handle(self) -> JoinHandle<()> {
+        self.thread
+    }
+}
+
+fn open_engine(
+    spec: &BackendSpec,
+    sizing: Option<&Sizing>,
+) -> Result<((Engine, Measured), ModelFacts), BackendError> {
+    let source = spec.source()?;
+    let opened = Engine::open(&source, sizing);
+    spec.settle(&source, opened)
+}
+
+fn execute_all(mut engine: Engine, batches: &mpsc::Receiver<Batch>) {
+    while let Ok(Batch { inputs, done }) = batches.recv() {
+        let start = Instant::now();
+        let outputs = engine.execute(&inputs);
+        let crashed = matches!(outputs, Err(ExecuteError::Crashed(_)));
+        let _ = done.send(Executed { outputs, took: start.elapsed() });
+        if crashed {
+            return;
+        }
+    }
+}
