@@ -56,8 +56,8 @@ fn what_this_build_does_not_have_is_refused() {
             "models.m.device: `cuda` is not accepted; write one of `cpu`",
         ),
         (
-            "models: { m: { placement: ▸process } }",
-            "models.m.placement: `process` is not accepted;",
+            "models: { m: { placement: ▸remote } }",
+            "models.m.placement: `remote` is not accepted;",
         ),
         (
             "ingest: [{ start: ▸erliest }]",
