@@ -18,23 +18,23 @@ mod admission;
 mod backlog;
 mod catch_up;
 mod delivery;
-mod entry;
+pub(crate) mod entry;
 mod fields;
-mod gate;
-mod hold_back;
+pub(crate) mod gate;
+pub(crate) mod hold_back;
 mod in_flight;
 mod kafka;
 mod lag;
 mod membership;
 mod observe;
-mod outcome;
+pub(crate) mod outcome;
 mod overload;
 mod record;
 mod result;
 #[cfg(test)]
 mod testing;
 mod topics;
-mod tracker;
+pub(crate) mod tracker;
 
 pub use kafka::KafkaIngest;
 pub use observe::OutcomeObserver;

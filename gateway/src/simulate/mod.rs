@@ -4,6 +4,7 @@
 //! the frames are simulated. One run depends on nothing but its policy, its trace and its seed.
 
 mod agenda;
+pub mod faults;
 mod job;
 mod load;
 mod plot;
