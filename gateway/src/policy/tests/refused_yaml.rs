@@ -55,10 +55,7 @@ fn what_this_build_does_not_have_is_refused() {
             "models: { m: { device: ▸cuda } }",
             "models.m.device: `cuda` is not accepted; write one of `cpu`",
         ),
-        (
-            "models: { m: { placement: ▸remote } }",
-            "models.m.placement: `remote` is not accepted;",
-        ),
+        ("models: { m: { placement: ▸remote } }", "models.m.placement: `remote` is not accepted;"),
         (
             "ingest: [{ start: ▸erliest }]",
             "ingest[0].start: `erliest` is not accepted; did you mean `earliest`?",

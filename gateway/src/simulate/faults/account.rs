@@ -134,19 +134,19 @@ impl Account {
         })
     }
 
-    /// A replica has claimed these, in this order. Returns how many of them were recalled.
+    /// A replica has claimed these, in this order. Returns those that were recalled, and from whom.
     pub(super) fn claimed(
         &mut self,
         (seat, replica): (SeatId, u64),
         tickets: &[Ticket],
         scene: &mut Scene,
-    ) -> usize {
-        let mut recalled = 0;
+    ) -> Vec<(SeatId, Ticket)> {
+        let mut recalled = Vec::new();
         for &entry in tickets {
             scene.note(Happened::Claimed { entry, replica });
             match self.items.get(&entry).map(|item| item.place) {
                 Some(Place::Queued) => self.check_order(entry, scene),
-                Some(Place::Claimed(_)) => recalled += 1,
+                Some(Place::Claimed(from)) => recalled.push((from, entry)),
                 place => {
                     scene.check(false, || format!("entry {entry} was claimed while {place:?}"))
                 }

@@ -17,6 +17,8 @@ pub enum Fault {
     AnswerLate,
     /// Claimed entries are recalled by an idle replica.
     Recall,
+    /// A replica starts what was recalled from it a moment ago.
+    Race,
     /// A replica is drained.
     Drain,
     /// A draining replica does not finish in time.
@@ -51,7 +53,7 @@ pub struct Counts([u64; Fault::ALL.len()]);
 
 impl Fault {
     /// All of them, in their order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Crash,
         Self::Panic,
         Self::BackendError,
@@ -59,6 +61,7 @@ impl Fault {
         Self::AnswerLost,
         Self::AnswerLate,
         Self::Recall,
+        Self::Race,
         Self::Drain,
         Self::StuckDrain,
         Self::StartFails,
@@ -84,6 +87,7 @@ impl Fault {
             Self::AnswerLost => "answers lost",
             Self::AnswerLate => "answers too late",
             Self::Recall => "entries recalled",
+            Self::Race => "recalled entries started",
             Self::Drain => "replicas drained",
             Self::StuckDrain => "drains stuck",
             Self::StartFails => "starts failed",
@@ -104,7 +108,7 @@ impl Fault {
     pub(super) const fn most(self) -> f64 {
         match self {
             Self::Recall | Self::StuckDrain => 0.0, // they follow from others
-            Self::AnswerLate => 0.9,
+            Self::AnswerLate | Self::Race => 0.9,
             Self::Crash | Self::Hang | Self::AnswerLost | Self::Poison | Self::BucketAway => 0.1,
             Self::Panic | Self::BackendError | Self::StartFails | Self::Cancel => 0.2,
             Self::SinkFails | Self::SinkTimesOut | Self::CommitFails => 0.3,

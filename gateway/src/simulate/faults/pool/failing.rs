@@ -3,17 +3,21 @@
 use framegate_batcher::{Charge, EntryId};
 use framegate_proto::ErrorCode;
 
-use super::{Pool, PoolEvent, Scene, planted, replica::Replica};
+use super::{
+    Pool, PoolEvent, Scene, planted,
+    replica::{Batch, Replica},
+};
 use crate::simulate::faults::{fault::Fault, trace::Happened};
 
 impl Pool {
     /// A failed batch of several says not whose fault it is: each runs again alone. One that fails
-    /// alone has failed. As in a worker that serves.
+    /// alone has failed, but for the first time that its replica goes with it. As in a worker that
+    /// serves.
     pub(super) fn fail(&mut self, id: u64, code: ErrorCode, scene: &mut Scene) {
         let Some(batch) = self.take_batch(id) else { return };
         let ids: Vec<EntryId> = batch.slots.iter().map(|slot| slot.entry.id).collect();
-        match ids[..] {
-            [alone] => self.answer(id, alone, Err(code), scene),
+        match at_fault(&batch, code) {
+            Some(alone) => self.answer(id, alone, Err(code), scene),
             _ if code == ErrorCode::ReplicaCrashed && planted::loses(scene) => {
                 self.forget(id, &ids, scene);
             }
@@ -92,16 +96,17 @@ impl Pool {
         let running = self.replicas.get_mut(&id).and_then(|replica| replica.batch(number));
         let Some(batch) = running.and_then(|running| running.executing.as_ref()) else { return };
         let ids: Vec<EntryId> = batch.slots.iter().map(|slot| slot.entry.id).collect();
+        let alone = at_fault(batch, ErrorCode::ReplicaHung);
         if !scene.falls(Fault::AnswerLate) {
-            if let [alone] = ids[..] {
-                self.answer(id, alone, Err(ErrorCode::ReplicaCrashed), scene);
+            if let Some(alone) = alone {
+                self.answer(id, alone, Err(ErrorCode::ReplicaHung), scene);
             }
             return self.crash(id, scene);
         }
         self.stop_claiming(id, scene);
-        match ids[..] {
-            [alone] => self.answer(id, alone, Err(ErrorCode::ReplicaCrashed), scene),
-            _ => self.give_back(id, &ids, scene),
+        match alone {
+            Some(alone) => self.answer(id, alone, Err(ErrorCode::ReplicaHung), scene),
+            None => self.give_back(id, &ids, scene),
         }
         let after = scene.up_to(self.plan.patience);
         self.enter(after, PoolEvent::Late { replica: id }, scene);
@@ -119,4 +124,10 @@ impl Pool {
         }
         self.vanish(id, scene);
     }
+}
+
+/// The entry that has failed, if it is known.
+fn at_fault(batch: &Batch, code: ErrorCode) -> Option<EntryId> {
+    let [alone] = &batch.slots[..] else { return None };
+    (alone.entry.suspect || code == ErrorCode::BackendFailed).then_some(alone.entry.id)
 }

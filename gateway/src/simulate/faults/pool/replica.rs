@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use framegate_batcher::{Desk, EntryId, Formed, Slot};
+use framegate_batcher::{Desk, EntryId, Formed, SeatId, Slot};
 use framegate_proto::ErrorCode;
 
 use super::{Pool, PoolEvent, Scene, planted};
@@ -141,7 +141,13 @@ impl Pool {
         self.hear(scene);
         let tickets: Vec<Ticket> = claimed.iter().map(|(_, job)| job.ticket()).collect();
         let recalled = self.account.claimed((seat, id), &tickets, scene);
-        (0..recalled).for_each(|_| scene.fell(Fault::Recall));
+        for (from, ticket) in recalled {
+            scene.fell(Fault::Recall);
+            let entry = claimed.iter().find(|(_, job)| job.ticket() == ticket);
+            if let Some((entry, _)) = entry.filter(|_| scene.falls(Fault::Race)) {
+                self.start_recalled(from, *entry, scene);
+            }
+        }
         for (entry, job) in claimed {
             let load = match job.poison() {
                 Some(Poison::Undecodable) => Load::Undecodable,
@@ -151,6 +157,14 @@ impl Pool {
             let after = scene.up_to(self.plan.load);
             self.enter(after, PoolEvent::Loaded { replica: id, entry, load }, scene);
         }
+    }
+
+    /// A replica does not know yet that an entry was recalled, and starts it: in vain.
+    fn start_recalled(&mut self, from: SeatId, entry: EntryId, scene: &mut Scene) {
+        let replica = self.seats.get(&from).and_then(|id| self.replicas.get_mut(id));
+        let Some(running) = replica.and_then(|replica| replica.running.as_mut()) else { return };
+        let started = running.desk.seat_mut().start(&[entry]);
+        scene.check(started.is_empty(), || format!("{started:?} was recalled, and yet started"));
     }
 
     pub(super) fn loaded(&mut self, id: u64, entry: EntryId, load: Load, scene: &mut Scene) {
