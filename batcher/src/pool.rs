@@ -103,6 +103,12 @@ impl<J: Job> PoolQueue<J> {
         self.shared.with(|state| state.set_batch_limits(batch));
     }
 
+    /// Sets how many entries may wait, and how many of them may come from ingest. Those that wait
+    /// already stay, above the bound if need be.
+    pub fn set_queue_limits(&self, max_queued: usize, max_queued_ingest: usize) {
+        self.shared.with(|state| state.set_queue_limits(max_queued, max_queued_ingest));
+    }
+
     /// The counts of this instant.
     #[must_use]
     pub fn snapshot(&self) -> PoolSnapshot {

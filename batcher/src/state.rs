@@ -197,6 +197,10 @@ impl<J: Job> State<J> {
         self.limits.batch = batch;
     }
 
+    pub(crate) fn set_queue_limits(&mut self, max_queued: usize, max_queued_ingest: usize) {
+        self.limits = PoolLimits { max_queued, max_queued_ingest, ..self.limits };
+    }
+
     pub(crate) fn stop_accepting(&mut self) {
         self.is_accepting = false;
     }

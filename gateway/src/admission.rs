@@ -1,29 +1,34 @@
 //! From a request to entries in the queues of its models.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use framegate_batcher::{EntryId, NewEntry};
 use framegate_proto::{ErrorCode, ServeError};
 use framegate_replica::{
     Answer, FrameJob, Responder,
     backend::ModelFacts,
-    frame::{Buckets, Frame, FrameLoader, InputGeometry, Source},
+    frame::{Frame, FrameLoader, InputGeometry, Source},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     board::Board,
     intake::{FrameRequest, FrameSource, Intake},
     metrics::PoolMetrics,
     pool::Pool,
+    routes::Routes,
 };
 
 /// Takes requests in from all doors: finds their pools, parses the reference, and queues an entry
 /// at each pool.
+///
+/// Nothing waits between reading the routes and queueing the entries. So a pool may end as soon as
+/// nobody holds the routes that led to it: all that it will ever get is in its queue then.
 pub struct Admission {
-    pools: Vec<Arc<Pool>>,
-    by_name: HashMap<Arc<str>, Arc<Pool>>,
-    buckets: Buckets,
+    routes: ArcSwap<Routes>,
+    /// Told when there are others.
+    rerouted: watch::Sender<()>,
     loader: FrameLoader,
     /// Counts requests that are refused whole, and what was asked of models that no pool has.
     unknown: PoolMetrics,
@@ -62,26 +67,32 @@ impl Drop for Ticket {
 }
 
 impl Admission {
-    /// Serves these pools from these buckets.
+    /// Serves by these routes.
     pub fn new(
-        pools: Vec<Arc<Pool>>,
-        buckets: Buckets,
+        routes: Routes,
         loader: FrameLoader,
         unknown: PoolMetrics,
         board: Arc<Board>,
     ) -> Self {
-        let by_name = pools.iter().map(|pool| (pool.name().clone(), pool.clone())).collect();
-        Self { pools, by_name, buckets, loader, unknown, board }
+        let (rerouted, routes) = (watch::Sender::new(()), ArcSwap::from_pointee(routes));
+        Self { routes, rerouted, loader, unknown, board }
     }
 
-    /// The pools, in the order of the policy.
-    pub fn pools(&self) -> &[Arc<Pool>] {
-        &self.pools
+    /// The routes now. Who keeps them keeps their pools from ending.
+    pub fn routes(&self) -> Arc<Routes> {
+        self.routes.load_full()
     }
 
-    /// The pool of a model.
-    pub fn pool(&self, model: &str) -> Option<&Arc<Pool>> {
-        self.by_name.get(model)
+    /// Serves by other routes from now on; the old ones are answered.
+    pub fn reroute(&self, routes: Routes) -> Arc<Routes> {
+        let old = self.routes.swap(Arc::new(routes));
+        self.rerouted.send_replace(());
+        old
+    }
+
+    /// Tells of other routes.
+    pub fn watch_routes(&self) -> watch::Receiver<()> {
+        self.rerouted.subscribe()
     }
 
     /// What operators read back.
@@ -90,7 +101,12 @@ impl Admission {
     }
 
     /// Queues a call's request at each of `models`: one ticket each, in their order.
-    pub fn admit(&self, request: &FrameRequest, models: &[Arc<str>]) -> Vec<Ticket> {
+    pub fn admit(
+        &self,
+        routes: &Routes,
+        request: &FrameRequest,
+        models: &[Arc<str>],
+    ) -> Vec<Ticket> {
         let mut answers = Vec::with_capacity(models.len());
         let mut responder = |_: &Arc<str>| -> Responder {
             let (sender, answer) = oneshot::channel();
@@ -98,7 +114,7 @@ impl Admission {
             // The call may be gone; then nobody wants the answer.
             Box::new(move |answer| drop(sender.send(answer)))
         };
-        let places = self.submit_all(request, models, &mut responder);
+        let places = self.submit_all(routes, request, models, &mut responder);
         answers.into_iter().zip(places).map(|(answer, place)| Ticket { answer, place }).collect()
     }
 
@@ -109,12 +125,13 @@ impl Admission {
 
     fn submit_all(
         &self,
+        routes: &Routes,
         request: &FrameRequest,
         models: &[Arc<str>],
         responder: &mut dyn FnMut(&Arc<str>) -> Responder,
     ) -> Vec<Option<(Arc<Pool>, EntryId)>> {
-        let targets: Vec<_> = models.iter().map(|model| self.target(model)).collect();
-        let frame = self.frame(request, &targets);
+        let targets: Vec<_> = models.iter().map(|model| target(routes, model)).collect();
+        let frame = self.frame(routes, request, &targets);
         let passage = Arc::new(self.board.passage(request));
         let mut places = Vec::with_capacity(models.len());
         for (model, target) in models.iter().zip(&targets) {
@@ -134,14 +151,10 @@ impl Admission {
         places
     }
 
-    fn target(&self, model: &str) -> Option<Target<'_>> {
-        let pool = self.by_name.get(model)?;
-        Some(Target { pool, facts: pool.spec().facts() })
-    }
-
     /// The request's frame, shared by its models; none if no model looks at it.
     fn frame(
         &self,
+        routes: &Routes,
         request: &FrameRequest,
         targets: &[Option<Target<'_>>],
     ) -> Result<Option<Arc<Frame>>, ServeError> {
@@ -151,11 +164,16 @@ impl Admission {
             return Ok(None);
         }
         let source = match &request.source {
-            FrameSource::Uri(uri) => Source::Object(self.buckets.resolve(uri)?),
+            FrameSource::Uri(uri) => Source::Object(routes.buckets.resolve(uri)?),
             FrameSource::Inline(data) => Source::Inline(data.clone()),
         };
         Ok(Some(self.loader.frame(source, request.region, inputs)))
     }
+}
+
+fn target<'a>(routes: &'a Routes, model: &str) -> Option<Target<'a>> {
+    let pool = routes.pool(model)?;
+    Some(Target { pool, facts: pool.spec().facts() })
 }
 
 fn submit(
@@ -200,11 +218,12 @@ impl Intake for Admission {
         models: &[Arc<str>],
         responder: &mut dyn FnMut(&Arc<str>) -> Responder,
     ) {
-        self.submit_all(request, models, responder);
+        self.submit_all(&self.routes.load(), request, models, responder);
     }
 
     fn ingest_fill(&self, models: &[Arc<str>]) -> f64 {
-        let pools = models.iter().filter_map(|model| self.by_name.get(model));
+        let routes = self.routes.load();
+        let pools = models.iter().filter_map(|model| routes.pool(model));
         pools.map(|pool| pool.ingest_fill()).fold(0.0, f64::max)
     }
 }

@@ -19,11 +19,12 @@ pub mod grpc;
 pub mod ingest;
 pub mod intake;
 mod kafka;
+pub mod live;
 pub mod metrics;
 pub mod policy;
 pub mod pool;
 pub mod reference;
-
+pub mod routes;
 pub mod server;
 pub mod simulate;
 pub mod sink;

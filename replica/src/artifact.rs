@@ -119,11 +119,12 @@ pub enum ArtifactError {
 }
 
 impl Artifact {
-    /// Reads `model.yaml` and the labels of the artifact in `folder`.
+    /// Reads `model.yaml` and the labels of the artifact in `folder`. Where that is one version of
+    /// several, its number is the version, and `model.yaml` need not name one.
     ///
     /// # Errors
     /// When a file is missing or `model.yaml` is not of the known form.
-    pub fn read(folder: &Path) -> Result<Self, ArtifactError> {
+    pub fn read(folder: &Path, number: Option<u64>) -> Result<Self, ArtifactError> {
         let path = folder.join("model.yaml");
         let invalid = |reason: String| ArtifactError::Invalid { path: path.clone(), reason };
         let raw: RawArtifact = serde_saphyr::from_str(&read(&path)?)
@@ -133,7 +134,11 @@ impl Artifact {
             .map_err(|source| ArtifactError::Unreadable { path: model.clone(), source })?;
         let labels = raw.labels.as_ref().map(|file| read_labels(&folder.join(file))).transpose()?;
         let (input, task) = raw.resolve(labels).map_err(invalid)?;
-        Ok(Self { name: raw.name.into(), version: raw.version.into(), model, input, task })
+        let written = || raw.version.as_deref().map(Arc::from);
+        let version = number.map(|number| number.to_string().into()).or_else(written);
+        let version = version
+            .ok_or_else(|| invalid("version: is missing; write it, in quotes".to_owned()))?;
+        Ok(Self { name: raw.name.into(), version, model, input, task })
     }
 }
 

@@ -12,6 +12,8 @@ use crate::{Artifact, ArtifactError};
 /// repaired is found without a restart, and no two replicas ever serve different versions.
 pub struct ArtifactFolder {
     path: PathBuf,
+    /// Its number, where it is one version of several.
+    number: Option<u64>,
     current: Mutex<Current>,
 }
 
@@ -24,8 +26,8 @@ struct Current {
 
 impl ArtifactFolder {
     /// A folder of which nothing is read yet.
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), current: Mutex::default() }
+    pub fn new(path: &Path, number: Option<u64>) -> Self {
+        Self { path: path.to_owned(), number, current: Mutex::default() }
     }
 
     /// What is served from it, or will be if it can be opened; absent while nothing could be read.
@@ -42,7 +44,7 @@ impl ArtifactFolder {
             return Ok(artifact);
         }
         // Not under the lock, which requests take. Of two that read, the first to be done counts.
-        let read = Arc::new(Artifact::read(&self.path)?);
+        let read = Arc::new(Artifact::read(&self.path, self.number)?);
         Ok(self.lock().artifact.get_or_insert(read).clone())
     }
 
@@ -96,7 +98,7 @@ mod tests {
     #[test]
     fn a_folder_is_read_anew_until_it_can_be_opened() {
         let files = TempDir::new().unwrap();
-        let folder = ArtifactFolder::new(files.path());
+        let folder = ArtifactFolder::new(files.path(), None);
         assert!(folder.read().is_err());
         assert!(folder.current().is_none());
         write(files.path(), "a");
@@ -112,9 +114,16 @@ mod tests {
     }
 
     #[test]
+    fn a_version_is_called_by_its_number() {
+        let files = TempDir::new().unwrap();
+        write(files.path(), "a");
+        assert_eq!(version(&ArtifactFolder::new(files.path(), Some(7))), "7");
+    }
+
+    #[test]
     fn what_was_opened_first_stays() {
         let files = TempDir::new().unwrap();
-        let folder = ArtifactFolder::new(files.path());
+        let folder = ArtifactFolder::new(files.path(), None);
         write(files.path(), "a");
         let first = folder.read().unwrap();
         folder.forget(&first);

@@ -45,6 +45,13 @@ impl BatchCost {
         Self { sizing, measured: Mutex::default() }
     }
 
+    /// Of a pool that takes the place of another one, and goes on with the other's count of batches.
+    #[must_use]
+    pub fn counting_on(self, before: &Self) -> Self {
+        self.lock().executed = before.executed();
+        self
+    }
+
     /// The objective, if batches of each size are still to be measured for it.
     pub fn to_measure(&self) -> Option<Sizing> {
         self.sizing.filter(|_| self.lock().by_size.is_none())

@@ -37,4 +37,4 @@ pub use job::FrameJob;
 pub use output::{
     Bounds, Class, Classification, Datatype, Detection, Element, ModelOutput, OutputTensor, Point,
 };
-pub use worker::{ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus};
+pub use worker::{GracePeriod, ReplicaFailure, ReplicaSpec, ReplicaState, ReplicaStatus};

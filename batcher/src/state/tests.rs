@@ -63,6 +63,20 @@ fn bounds_are_refused_with_their_numbers() {
 }
 
 #[test]
+fn other_bounds_hold_for_what_comes_and_not_for_what_waits() {
+    let mut state = state();
+    submit(&mut state, 6);
+    state.set_queue_limits(2, 1);
+    let refused = state.submit(&entry(9, Origin::Interactive));
+    assert_eq!(refused, Err(SubmitError::Full { queued: 6, limit: 2 }));
+    state.set_queue_limits(8, 1);
+    state.submit(&entry(9, Origin::Ingest)).unwrap();
+    let refused = state.submit(&entry(9, Origin::Ingest));
+    assert_eq!(refused, Err(SubmitError::IngestShareFull { queued: 1, limit: 1 }));
+    assert_eq!(state.snapshot().queued, 7);
+}
+
+#[test]
 fn claimed_entries_free_their_places() {
     let mut state = state();
     let (seat, _) = state.register();

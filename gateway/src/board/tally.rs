@@ -17,6 +17,7 @@ pub struct Tally {
     drops: [AtomicU64; DropReason::ALL.len()],
     age_micros: AtomicU64,
     ages: AtomicU64,
+    replicas: AtomicU64,
 }
 
 /// Ages of frames when their results were ready.
@@ -40,6 +41,7 @@ impl Default for Tally {
             drops: [const { AtomicU64::new(0) }; DropReason::ALL.len()],
             age_micros: AtomicU64::new(0),
             ages: AtomicU64::new(0),
+            replicas: AtomicU64::new(0),
         }
     }
 }
@@ -70,6 +72,11 @@ impl Tally {
         let micros = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
         self.age_micros.fetch_add(micros, Relaxed);
         self.ages.fetch_add(1, Relaxed);
+    }
+
+    /// The number of a further replica, from 1; none has it twice, whatever pools the model had.
+    pub fn next_replica(&self) -> u64 {
+        self.replicas.fetch_add(1, Relaxed) + 1
     }
 
     /// Entries that ended with a result.

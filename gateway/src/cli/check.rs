@@ -9,17 +9,24 @@ use framegate::policy::{
 };
 use framegate_replica::Artifact;
 
-use super::{load_policy, output};
+use super::{change, load_policy, output};
 
 #[derive(clap::Args)]
 pub struct Options {
     /// The policy file.
     #[arg(value_name = "FILE")]
     config: PathBuf,
+    /// The gRPC address of a running gateway: it says what the policy would change there. Relative
+    /// paths start from the folder of its own policy then.
+    #[arg(long, value_name = "HOST:PORT")]
+    against: Option<String>,
 }
 
-/// Validates the policy, and says what it would run.
-pub fn run(options: &Options) -> ExitCode {
+/// Validates the policy, and says what it would run or change.
+pub async fn run(options: &Options) -> ExitCode {
+    if let Some(address) = &options.against {
+        return change::check(&options.config, address).await;
+    }
     match load_policy(&options.config) {
         Ok(policy) => {
             output::line(Summary(&policy).to_string().trim_end());
@@ -60,10 +67,10 @@ fn write_limits(f: &mut fmt::Formatter, limits: &Limits) -> fmt::Result {
 
 fn write_model(f: &mut fmt::Formatter, model: &Model) -> fmt::Result {
     match &model.backend {
-        Backend::Onnx { artifact } => {
+        Backend::Onnx { artifact, version } => {
             let (name, threads) = (&model.name, model.num_threads);
             writeln!(f, "model {name}: onnx {}, num_threads {threads}", artifact.display())?;
-            write_unreadable(f, artifact)?;
+            write_unreadable(f, artifact, *version)?;
         }
         Backend::Simulated { base, per_item, fetch } => {
             let frames = if *fetch { "fetched" } else { "not fetched" };
@@ -130,8 +137,8 @@ fn brokers(brokers: &str, security: &Security) -> String {
 
 /// What keeps an artifact from being read here. The policy is valid all the same: the gateway serves
 /// the other models meanwhile, and the file may be meant for another machine.
-fn write_unreadable(f: &mut fmt::Formatter, artifact: &Path) -> fmt::Result {
-    match Artifact::read(artifact) {
+fn write_unreadable(f: &mut fmt::Formatter, artifact: &Path, version: Option<u64>) -> fmt::Result {
+    match Artifact::read(artifact, version) {
         Ok(_) => Ok(()),
         Err(error) => writeln!(f, "  cannot be served here: {error}"),
     }

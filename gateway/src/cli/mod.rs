@@ -2,6 +2,7 @@
 
 mod allocator;
 mod camera;
+mod change;
 mod check;
 mod demo;
 mod docs;
@@ -53,8 +54,12 @@ enum LogFormat {
 enum Command {
     /// Run the gateway and its replicas with a policy.
     Serve(serve::Options),
-    /// Validate a policy and say what it would run.
+    /// Validate a policy and say what it would run, or change in a running gateway.
     Check(check::Options),
+    /// Apply a policy to a running gateway.
+    Apply(change::ApplyOptions),
+    /// Bring the policy back that a running gateway had before.
+    Rollback(change::RollbackOptions),
     /// Print the JSON Schema of a policy, or its reference.
     Schema(schema::Options),
     /// Play videos or folders of frames into a bucket and Kafka topics.
@@ -110,7 +115,9 @@ pub fn run() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Serve(options) => serve::run(options, program).await,
-            Command::Check(options) => check::run(&options),
+            Command::Check(options) => check::run(&options).await,
+            Command::Apply(options) => change::apply(options).await,
+            Command::Rollback(options) => change::roll_back(options).await,
             Command::Schema(options) => schema::run(&options),
             Command::Camera(options) => camera::run(*options).await,
             Command::Demo(options) => demo::run(options, program).await,

@@ -1,10 +1,13 @@
 use std::{path::PathBuf, pin::pin, process::ExitCode};
 
-use framegate::{gateway::Gateway, policy};
+use framegate::{gateway::Gateway, live::FileWatch, policy::Document};
 use framegate_replica::Program;
 use tracing::error;
 
-use super::{failed, load_policy, output, signals::Signals};
+use super::{
+    REFUSED, failed, output,
+    signals::{Signals, hangups},
+};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -14,26 +17,31 @@ pub struct Options {
 }
 
 /// Serves until SIGTERM or SIGINT, then stops gracefully. Says that it is ready as soon as any model
-/// can be served.
+/// can be served. The policy is applied again whenever its file changes, and at SIGHUP.
 pub async fn run(options: Options, program: Program) -> ExitCode {
-    let policy = match load_policy(&options.config) {
-        Ok(policy) => policy,
-        Err(refused) => return refused,
+    let file = FileWatch::new(&options.config);
+    let document = match Document::load(&options.config) {
+        Ok(document) => document,
+        Err(problems) => {
+            output::problem(&problems.to_string());
+            return ExitCode::from(REFUSED);
+        }
     };
     #[cfg(feature = "failpoints")]
     if let Err(problem) = framegate_replica::failpoint::arm() {
         output::problem(&problem);
-        return ExitCode::from(super::REFUSED);
+        return ExitCode::from(REFUSED);
     }
-    match serve(policy, program).await {
+    match serve(document, file, program).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failed(&failure),
     }
 }
 
-async fn serve(policy: policy::Policy, program: Program) -> anyhow::Result<()> {
-    let signals = Signals::new()?;
-    let gateway = Gateway::start(policy, program, None).await?;
+async fn serve(document: Document, file: FileWatch, program: Program) -> anyhow::Result<()> {
+    let (signals, hangups) = (Signals::new()?, hangups()?);
+    let gateway = Gateway::start(document, program, None).await?;
+    gateway.follow(file, hangups);
     let (grpc, http) = (gateway.grpc_address(), gateway.http_address());
     if !gateway.is_ready() {
         error!(%grpc, %http, "no model can be served; ready when one can");

@@ -11,6 +11,14 @@ pub struct Signals {
     interrupt: Signal,
 }
 
+/// SIGHUP, which asks for the policy to be read again.
+///
+/// # Errors
+/// When the system refuses to hand it over.
+pub fn hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
 impl Signals {
     /// Takes the signals over from now on.
     ///

@@ -9,7 +9,8 @@ use crate::gateway::Gateway;
 
 /// What runs and where to look at it.
 pub fn addresses(options: &Options, gateway: &Gateway) -> String {
-    let models: Vec<&str> = gateway.pools().iter().map(|pool| &**pool.name()).collect();
+    let pools = gateway.pools();
+    let models: Vec<&str> = pools.iter().map(|pool| &**pool.name()).collect();
     let Options { cameras, fps, folder, .. } = options;
     format!(
         "Framegate demo: {cameras} cameras of {fps} frames/s, a burst every 8 s; models: {models}.\n\

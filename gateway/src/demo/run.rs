@@ -57,12 +57,12 @@ pub async fn run(
     stop: CancellationToken,
     say: &(dyn Fn(&str) + Send + Sync),
 ) -> anyhow::Result<Summary> {
-    let (stage, policy) = Stage::set(&options).await?;
+    let (stage, document) = Stage::set(&options).await?;
     let scoreboard = Arc::new(Scoreboard::default());
-    let gateway = Gateway::start(policy, program, Some(scoreboard.clone())).await?;
+    let gateway = Gateway::start(document, program, Some(scoreboard.clone())).await?;
     all_serve(&gateway)?;
     say(&greeting::addresses(&options, &gateway));
-    let lines = StatusLines::new(gateway.pools());
+    let lines = StatusLines::new(&gateway.pools());
     assigned(&gateway, options.cameras).await;
     let mut demo = Demo { options, stage, gateway, scoreboard, lines, say };
     let played = demo.play(stop).await?;

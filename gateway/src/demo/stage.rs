@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::{kafka::Kafka, options::Options};
 use crate::{
     camera,
-    policy::{self, Bucket, JsonlSink, Policy, Sink},
+    policy::{Bucket, Document, JsonlSink, Sink},
 };
 
 /// What the demo plays on: its broker, its bucket, and the files of the run.
@@ -43,8 +43,9 @@ impl Stage {
     /// # Errors
     /// When the policy is refused or lacks a bucket or the drop log, or the broker cannot start
     /// or be reached.
-    pub async fn set(options: &Options) -> anyhow::Result<(Self, Policy)> {
-        let mut policy = policy::load(&options.config)?;
+    pub async fn set(options: &Options) -> anyhow::Result<(Self, Document)> {
+        let mut document = Document::load(&options.config)?;
+        let policy = &mut document.policy;
         let Some(Sink::Jsonl(JsonlSink { path: results, drops: Some(drops), .. })) =
             policy.sinks.first().cloned()
         else {
@@ -55,7 +56,7 @@ impl Stage {
         let (bucket_name, bucket) = policy.buckets.iter().find_map(folder).with_context(|| {
             format!("{}: the demo needs a folder to put frames into", options.config.display())
         })?;
-        let kafka = Kafka::set(options.brokers.as_deref(), options.cameras, &mut policy).await?;
+        let kafka = Kafka::set(options.brokers.as_deref(), options.cameras, policy).await?;
         let dead_letter_topic = policy.ingest.iter().find_map(|ingest| ingest.dead_letter.clone());
         let in_folder = |name: &str| options.folder.join(name);
         let stage = Self {
@@ -70,7 +71,7 @@ impl Stage {
             bucket,
         };
         stage.clear(&options.folder)?;
-        Ok((stage, policy))
+        Ok((stage, document))
     }
 
     fn clear(&self, folder: &Path) -> anyhow::Result<()> {

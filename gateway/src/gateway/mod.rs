@@ -1,36 +1,28 @@
-//! A running gateway: everything of a policy, wired together, and the order in which it stops.
+//! A running gateway: everything of a policy behind its listeners, and the order in which it stops.
 
-mod build;
 mod stop;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use framegate_replica::{Program, frame::FrameLoader};
-use futures_util::future::{join_all, select_all};
-use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle};
+use futures_util::future::select_all;
+use tokio::{net::TcpListener, runtime::Handle, signal::unix::Signal, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::error;
 
 use crate::{
-    admission::Admission,
     ingest::{KafkaIngest, OutcomeObserver},
-    metrics::{
-        CameraMetrics, LoaderMetrics, PoolMetrics, ProcessMetrics, Registry, UNKNOWN_MODEL, names,
-    },
-    policy::{self, Policy},
-    pool::{Pool, PoolHealth, WaitingDemand},
+    live::{FileWatch, Live},
+    metrics::{CameraMetrics, LoaderMetrics, ProcessMetrics, Registry, names},
+    policy::Document,
+    pool::Pool,
     server::{ConnectionLimits, Health, Readiness, Stack, serve_grpc, serve_http},
-    sink::Sinks,
 };
 
 /// A running gateway. It stops only by [`Gateway::stop`].
 pub struct Gateway {
-    // What it serves.
-    server: policy::Server,
-    admission: Arc<Admission>,
-    ingests: Vec<Arc<KafkaIngest>>,
-    sinks: Arc<Sinks>,
+    /// What it serves.
+    live: Arc<Live>,
 
     // Where it listens.
     grpc_address: SocketAddr,
@@ -41,8 +33,6 @@ pub struct Gateway {
     not_ready: CancellationToken,
     /// The gRPC listener closes, and streams without end are ended.
     no_calls: CancellationToken,
-    /// Autoscalers and expiry end.
-    no_replicas: CancellationToken,
     /// The HTTP listener closes.
     no_probes: CancellationToken,
     grpc_server: JoinHandle<()>,
@@ -61,52 +51,37 @@ impl Gateway {
     /// # Errors
     /// When a listener cannot be bound or a sink not be opened.
     pub async fn start(
-        policy: Policy,
+        document: Document,
         program: Program,
         observer: Option<Arc<dyn OutcomeObserver>>,
     ) -> anyhow::Result<Self> {
-        let grpc = bind(policy.server.grpc, "server.grpc").await?;
-        let http = bind(policy.server.http, "server.http").await?;
+        let server = &document.policy.server;
+        let grpc = bind(server.grpc, "server.grpc").await?;
+        let http = bind(server.http, "server.http").await?;
         let (grpc_address, http_address) = (grpc.local_addr()?, http.local_addr()?);
+        let message_bytes = document.policy.limits.message_bytes;
         let registry = Registry::new()?;
-        let loader = build::loader(&policy);
-        let pools = build::pools(&policy, &Arc::new(program), &loader, &registry);
-        let unknown = PoolMetrics::new(&registry, UNKNOWN_MODEL);
-        let buckets = build::buckets(&policy, &registry)?;
-        let admission =
-            Admission::new(pools, buckets, loader.clone(), unknown, registry.board().clone());
-        let admission = Arc::new(admission);
-        let sinks = Arc::new(Sinks::open(&policy.sinks).await?);
-        let mut ingests = Vec::new();
-        for ingest in &policy.ingest {
-            let (intake, sinks) = (admission.clone(), sinks.clone());
-            let started = KafkaIngest::start(ingest, intake, sinks, &registry, observer.clone());
-            ingests.push(Arc::new(started.await?));
-        }
-        let [not_ready, no_calls, no_replicas, no_probes] =
-            std::array::from_fn(|_| CancellationToken::new());
-        let Stack { service, health } = Stack::new(&policy, &admission, &no_calls)?;
-        let readiness = Readiness::new(admission.clone(), ingests.clone(), not_ready.clone());
+        let live = Live::start(document, program, &registry, observer).await?;
+        let [not_ready, no_calls, no_probes] = std::array::from_fn(|_| CancellationToken::new());
+        let admission = live.admission().clone();
+        let Stack { service, health } = Stack::new(message_bytes, &admission, &live, &no_calls)?;
+        let readiness =
+            Readiness::new(admission.clone(), live.ingests().clone(), not_ready.clone());
         let http_server =
             tokio::spawn(serve_http(http, registry.clone(), readiness, no_probes.clone()));
         let tasks = TaskTracker::new();
-        spawn_pools(&tasks, admission.pools(), &ingests, &no_replicas);
-        tasks.spawn(upkeep(registry, loader, no_probes.clone()));
-        settle(admission.pools()).await;
-        let health = Health::new(health, admission.pools()).await;
+        tasks.spawn(upkeep(registry, live.loader().clone(), no_probes.clone()));
+        live.run_pools().await;
+        let health = Health::new(health, admission).await;
         tasks.spawn(health.keep(not_ready.clone(), no_calls.clone()));
         let limits = ConnectionLimits::default();
         let grpc_server = tokio::spawn(serve_grpc(grpc, service, limits, no_calls.clone()));
         Ok(Self {
-            server: policy.server,
-            admission,
-            ingests,
-            sinks,
+            live,
             grpc_address,
             http_address,
             not_ready,
             no_calls,
-            no_replicas,
             no_probes,
             grpc_server,
             http_server,
@@ -114,20 +89,31 @@ impl Gateway {
         })
     }
 
+    /// From now on applies what stands in the policy's file, whenever that changes and at each
+    /// `hangup`.
+    pub fn follow(&self, file: FileWatch, hangup: Signal) {
+        self.tasks.spawn(file.follow(self.live.clone(), hangup));
+    }
+
     /// Whether any model is ready.
     pub fn is_ready(&self) -> bool {
-        self.pools().is_empty() || self.pools().iter().any(|pool| pool.health().ready)
+        let pools = self.pools();
+        pools.is_empty() || pools.iter().any(|pool| pool.health().ready)
     }
 
     /// Waits until a model is ready, which is at once unless all of them have failed.
     pub async fn ready(&self) {
-        if self.is_ready() {
-            return;
+        let mut rerouted = self.live.admission().watch_routes();
+        while !self.is_ready() {
+            let pools = self.pools();
+            let mut watches: Vec<_> = pools.iter().map(|pool| pool.watch_health()).collect();
+            let ready = watches.iter_mut().map(|health| Box::pin(health.wait_for(|it| it.ready)));
+            // The pools are held here, so no channel closes.
+            tokio::select! {
+                _ = select_all(ready) => {}
+                _ = rerouted.changed() => {}
+            }
         }
-        let mut watches: Vec<_> = self.pools().iter().map(|pool| pool.watch_health()).collect();
-        let ready = watches.iter_mut().map(|health| Box::pin(health.wait_for(|it| it.ready)));
-        // The pools live as long as the gateway, so no channel closes.
-        let _ = select_all(ready).await;
     }
 
     /// Where it serves gRPC.
@@ -140,58 +126,20 @@ impl Gateway {
         self.http_address
     }
 
-    /// Its pools, in the order of the policy.
-    pub fn pools(&self) -> &[Arc<Pool>] {
-        self.admission.pools()
+    /// Its pools now, in the order of the policy.
+    pub fn pools(&self) -> Vec<Arc<Pool>> {
+        self.live.pools()
     }
 
-    /// Its Kafka ingests, in the order of the policy.
-    pub fn ingests(&self) -> &[Arc<KafkaIngest>] {
-        &self.ingests
+    /// Its Kafka ingests now, in the order of the policy.
+    pub fn ingests(&self) -> Arc<Vec<Arc<KafkaIngest>>> {
+        self.live.ingests().current()
     }
 }
 
 async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     let problem = || format!("{key}: cannot listen on {address}; is the port taken?");
     TcpListener::bind(address).await.with_context(problem)
-}
-
-fn spawn_pools(
-    tasks: &TaskTracker,
-    pools: &[Arc<Pool>],
-    ingests: &[Arc<KafkaIngest>],
-    stop: &CancellationToken,
-) {
-    for pool in pools {
-        pool.start_initial();
-        tasks.spawn(pool.clone().scale(waiting_demand(pool, ingests), stop.clone()));
-        let (queue, stop) = (pool.queue().clone(), stop.clone());
-        tasks.spawn(async move {
-            tokio::select! {
-                () = queue.expire_due() => {}
-                () = stop.cancelled() => {}
-            }
-        });
-    }
-}
-
-/// Waits until the first replicas run or have failed, and logs what does not serve.
-async fn settle(pools: &[Arc<Pool>]) {
-    join_all(pools.iter().map(|pool| pool.settled())).await;
-    for pool in pools {
-        pool.tell_health();
-        let PoolHealth { serving, problem, .. } = pool.health();
-        if !serving {
-            error!(model = %pool.name(), problem, "model does not serve");
-        }
-    }
-}
-
-/// What waits for a model in the topics of all ingests that feed it.
-fn waiting_demand(pool: &Pool, ingests: &[Arc<KafkaIngest>]) -> WaitingDemand {
-    let feeds = |ingest: &&Arc<KafkaIngest>| ingest.models().contains(pool.name());
-    let feeding: Vec<_> = ingests.iter().filter(feeds).cloned().collect();
-    Arc::new(move || feeding.iter().fold(0.0, |demand, ingest| demand + ingest.waiting_demand()))
 }
 
 async fn upkeep(registry: Registry, loader: FrameLoader, stop: CancellationToken) {

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use framegate_proto::v1::{PredictRequest, PredictResponse, frame_service_server::FrameService};
 use futures_util::FutureExt;
@@ -20,14 +20,9 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Serves requests that say no deadline of their own within `default_timeout`, and reads
-    /// streams until `no_calls`.
-    pub fn new(
-        admission: Arc<Admission>,
-        default_timeout: Duration,
-        no_calls: CancellationToken,
-    ) -> Self {
-        Self { predictor: Predictor::new(admission, default_timeout), no_calls }
+    /// Reads streams until `no_calls`.
+    pub fn new(admission: Arc<Admission>, no_calls: CancellationToken) -> Self {
+        Self { predictor: Predictor::new(admission), no_calls }
     }
 }
 

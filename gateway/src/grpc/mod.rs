@@ -4,6 +4,7 @@ mod call;
 mod convert;
 mod frame_service;
 mod operator_service;
+mod policy_view;
 mod pool_view;
 mod predict;
 mod record;

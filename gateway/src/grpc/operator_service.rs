@@ -3,32 +3,36 @@ use std::sync::Arc;
 use framegate_proto::{
     ErrorCode, ServeError,
     v1::{
-        self, DrainReplicaRequest, ExplainScalingRequest, ExplainScalingResponse, GetPoolRequest,
-        ListPoolsRequest, ListPoolsResponse, RecordLoadRequest, RecordLoadResponse,
-        WatchPoolsRequest, WatchPoolsResponse, operator_service_server::OperatorService,
+        self, ApplyPolicyRequest, CheckPolicyRequest, DrainReplicaRequest, ExplainScalingRequest,
+        ExplainScalingResponse, GetPolicyRequest, GetPoolRequest, ListPoolsRequest,
+        ListPoolsResponse, PolicyAnswer, RecordLoadRequest, RecordLoadResponse,
+        RollbackPolicyRequest, RunningPolicy, WatchPoolsRequest, WatchPoolsResponse,
+        operator_service_server::OperatorService,
     },
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, codegen::BoxStream};
 
-use super::{call, pool_view, scaling_view, watch::Watches};
-use crate::{admission::Admission, pool::Pool};
+use super::{call, policy_view, pool_view, scaling_view, watch::Watches};
+use crate::{admission::Admission, live::Live, pool::Pool};
 
 /// `framegate.v1.OperatorService`.
 pub struct Operator {
     admission: Arc<Admission>,
+    live: Arc<Live>,
     watches: Watches,
 }
 
 impl Operator {
     /// Answers for these pools. Watches end with `ending`, so that they do not hold up the stop.
-    pub fn new(admission: Arc<Admission>, ending: CancellationToken) -> Self {
+    pub fn new(admission: Arc<Admission>, live: Arc<Live>, ending: CancellationToken) -> Self {
         let watches = Watches::new(admission.clone(), ending);
-        Self { admission, watches }
+        Self { admission, live, watches }
     }
 
-    fn pool(&self, model: &str) -> Result<&Arc<Pool>, ServeError> {
-        self.admission.pool(model).ok_or(ServeError::new(ErrorCode::UnknownModel))
+    fn pool(&self, model: &str) -> Result<Arc<Pool>, ServeError> {
+        let pool = self.admission.routes().pool(model).cloned();
+        pool.ok_or(ServeError::new(ErrorCode::UnknownModel))
     }
 }
 
@@ -47,7 +51,7 @@ impl OperatorService for Operator {
         request: Request<GetPoolRequest>,
     ) -> Result<Response<v1::Pool>, Status> {
         let pool = self.pool(&request.get_ref().model)?;
-        Ok(Response::new(pool_view::pool(pool)))
+        Ok(Response::new(pool_view::pool(&pool)))
     }
 
     async fn watch_pools(
@@ -66,7 +70,7 @@ impl OperatorService for Operator {
         let ExplainScalingRequest { model, limit } = request.get_ref();
         let pool = self.pool(model)?;
         let most = if *limit == 0 { usize::MAX } else { *limit as usize };
-        let decisions = scaling_view::decisions(pool, most);
+        let decisions = scaling_view::decisions(&pool, most);
         Ok(Response::new(ExplainScalingResponse { decisions }))
     }
 
@@ -83,8 +87,39 @@ impl OperatorService for Operator {
         request: Request<DrainReplicaRequest>,
     ) -> Result<Response<v1::Replica>, Status> {
         let id = &request.get_ref().replica;
-        let drained = self.admission.pools().iter().find_map(|pool| pool.drain(id));
+        let routes = self.admission.routes();
+        let drained = routes.pools().iter().find_map(|pool| pool.drain(id));
         let drained = drained.ok_or(ServeError::new(ErrorCode::UnknownReplica))?;
         Ok(Response::new(pool_view::replica(&drained)))
+    }
+
+    async fn get_policy(
+        &self,
+        _: Request<GetPolicyRequest>,
+    ) -> Result<Response<RunningPolicy>, Status> {
+        Ok(Response::new(policy_view::running(&self.live)))
+    }
+
+    async fn check_policy(
+        &self,
+        request: Request<CheckPolicyRequest>,
+    ) -> Result<Response<PolicyAnswer>, Status> {
+        let outcome = self.live.check(request.into_inner().yaml).await;
+        Ok(Response::new(policy_view::answer(outcome)))
+    }
+
+    async fn apply_policy(
+        &self,
+        request: Request<ApplyPolicyRequest>,
+    ) -> Result<Response<PolicyAnswer>, Status> {
+        let outcome = self.live.apply(request.into_inner().yaml).await;
+        Ok(Response::new(policy_view::answer(outcome)))
+    }
+
+    async fn rollback_policy(
+        &self,
+        _: Request<RollbackPolicyRequest>,
+    ) -> Result<Response<PolicyAnswer>, Status> {
+        Ok(Response::new(policy_view::answer(self.live.roll_back().await)))
     }
 }

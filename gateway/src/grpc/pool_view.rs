@@ -11,7 +11,7 @@ use crate::{
 
 /// All pools, in the order of the policy.
 pub(super) fn pools(admission: &Admission) -> Vec<v1::Pool> {
-    admission.pools().iter().map(|known| pool(known)).collect()
+    admission.routes().pools().iter().map(|known| pool(known)).collect()
 }
 
 pub(super) fn pool(pool: &Pool) -> v1::Pool {

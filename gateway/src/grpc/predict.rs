@@ -1,7 +1,4 @@
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use framegate_proto::{
     ServeError,
@@ -18,13 +15,13 @@ use super::{
 use crate::{
     admission::{Admission, Ticket},
     board::Arrived,
+    routes::Routes,
 };
 
 /// Takes requests in and answers them: what `Predict` and `PredictStream` share.
 #[derive(Clone)]
 pub(super) struct Predictor {
     admission: Arc<Admission>,
-    default_timeout: Duration,
 }
 
 /// A request whose entries are queued. Dropping it, or the future of its response, cancels them.
@@ -35,9 +32,8 @@ pub(super) struct Prediction {
 }
 
 impl Predictor {
-    /// Serves requests without a deadline within `default_timeout`.
-    pub(super) fn new(admission: Arc<Admission>, default_timeout: Duration) -> Self {
-        Self { admission, default_timeout }
+    pub(super) fn new(admission: Arc<Admission>) -> Self {
+        Self { admission }
     }
 
     /// Queues an entry for each model of the request.
@@ -49,16 +45,17 @@ impl Predictor {
         request: PredictRequest,
         caller: &Caller,
     ) -> Result<Prediction, ServeError> {
+        let routes = self.admission.routes();
         let Asked { request_id, models, frame } =
-            request::read(request, caller, self.default_timeout, Instant::now())
+            request::read(request, caller, routes.default_timeout, Instant::now())
                 .inspect_err(|error| self.admission.count_refused(error))?;
-        let models = self.models(&models);
+        let models = self::models(&routes, &models);
         self.admission.board().arrivals.note(|| Arrived {
             at: SystemTime::now(),
             camera_id: frame.camera_id.clone(),
             models: models.as_slice().into(),
         });
-        let tickets = self.admission.admit(&frame, &models);
+        let tickets = self.admission.admit(&routes, &frame, &models);
         Ok(Prediction { request_id, models, tickets })
     }
 
@@ -83,14 +80,14 @@ impl Predictor {
             response.unwrap_or_else(failed)
         }
     }
+}
 
-    /// The models asked for; all of the policy if none.
-    fn models(&self, names: &[String]) -> Vec<Arc<str>> {
-        if names.is_empty() {
-            return self.admission.pools().iter().map(|pool| pool.name().clone()).collect();
-        }
-        names.iter().map(|name| Arc::from(name.as_str())).collect()
+/// The models asked for; all of the policy if none.
+fn models(routes: &Routes, names: &[String]) -> Vec<Arc<str>> {
+    if names.is_empty() {
+        return routes.pools().iter().map(|pool| pool.name().clone()).collect();
     }
+    names.iter().map(|name| Arc::from(name.as_str())).collect()
 }
 
 impl Prediction {

@@ -10,7 +10,7 @@ use crate::{
 /// At most `most` of the pool's latest decisions, newest first.
 pub(super) fn decisions(pool: &Pool, most: usize) -> Vec<ScalingDecision> {
     let kept = pool.decisions().latest(most);
-    kept.iter().map(|kept| decision(kept, pool.autoscaling())).collect()
+    kept.iter().map(|kept| decision(kept, &pool.autoscaling())).collect()
 }
 
 fn decision(kept: &KeptDecision, policy: &Autoscaling) -> ScalingDecision {

@@ -209,7 +209,8 @@ impl Delivery {
         });
     }
 
-    /// Returns when every sink has acknowledged the round, and only then are its entries ended. A
+    /// Returns when every sink has acknowledged the round, and only then are its entries ended. It
+    /// goes to the sinks of the moment, whatever sinks come while it is on its way. A
     /// held round is told at once: the committer writes it before it commits the offsets.
     fn write(&self, round: Round) -> impl Future<Output = ()> + Send + use<> {
         let (batch, ended) = match &self.hold_back {
@@ -220,14 +221,15 @@ impl Delivery {
             None => round.split(),
         };
         let (sinks, ends) = (Arc::clone(&self.sinks), Arc::clone(&self.ends));
+        let set = sinks.current();
         let base = self.retries.backoff;
         async move {
             if ended.is_empty() {
                 return;
             }
             let batch = Arc::new(batch);
-            for sink in sinks.iter() {
-                ends.persist(&**sink, &batch, base).await;
+            for sink in set.iter() {
+                ends.persist(sink, &sinks, &batch, base).await;
             }
             for (entry, outcome, answered_at) in ended {
                 ends.end(entry, outcome, answered_at);
@@ -255,11 +257,23 @@ async fn deliver(sink: &dyn Sink, batch: &Arc<Batch>) -> Result<(), SinkError> {
 }
 
 impl Ends {
-    async fn persist(&self, sink: &dyn Sink, batch: &Arc<Batch>, base: Duration) {
+    /// Returns once the sink has acknowledged the batch, or has failed and is none of the policy's
+    /// any more.
+    async fn persist(
+        &self,
+        sink: &Arc<dyn Sink>,
+        sinks: &Sinks,
+        batch: &Arc<Batch>,
+        base: Duration,
+    ) {
         let mut failures = 0;
-        while let Err(error) = deliver(sink, batch).await {
+        while let Err(error) = deliver(&**sink, batch).await {
             failures += 1;
             self.observation.delivery_failures.increment(1);
+            if !sinks.current().has(sink) {
+                tracing::warn!(sink = sink.name(), failures, %error, "removed sink failed, left out");
+                return;
+            }
             tracing::warn!(sink = sink.name(), failures, %error, "sink failed, trying again");
             sleep(backoff(base, failures, sink.name())).await;
         }

@@ -31,6 +31,7 @@ pub(crate) mod outcome;
 mod overload;
 mod record;
 mod result;
+mod running;
 #[cfg(test)]
 mod testing;
 mod topics;
@@ -39,3 +40,4 @@ pub(crate) mod tracker;
 pub use kafka::KafkaIngest;
 pub use observe::OutcomeObserver;
 pub use outcome::{DropReason, OutcomeKind};
+pub use running::Ingests;

@@ -180,4 +180,12 @@ impl ConsumerMetrics {
             topics: TopicSource::new(registry, group),
         }
     }
+
+    /// The consumer has left its group: what it shows of the present is nothing.
+    pub fn left(&self) {
+        let Self { in_flight, partitions, paused_partitions, held, lag, .. } = self;
+        for gauge in [in_flight, partitions, paused_partitions, held, lag] {
+            gauge.set(0.0);
+        }
+    }
 }

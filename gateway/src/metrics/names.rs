@@ -111,6 +111,13 @@ metrics! {
     /// Bytes of decoded frames in memory; kind is pinned by a load, or cached for the other
     /// models of a request
     FRAME_BYTES = Gauge "framegate_frame_bytes" ["kind"];
+    /// Policies that were asked for while the gateway ran; source is file, signal, call or rollback,
+    /// result is applied, refused or unchanged
+    POLICY_CHANGES = Counter "framegate_policy_changes_total" ["source", "result"];
+    /// Counts the policies that were in force, from 1 at the start
+    POLICY_GENERATION = Gauge "framegate_policy_generation" [];
+    /// When the policy in force was applied, in seconds since 1970
+    POLICY_APPLIED = Gauge "framegate_policy_applied_timestamp_seconds" [];
     /// Processor time that the process has used
     PROCESS_CPU = Gauge "process_cpu_seconds_total" [];
     /// Memory of the process that is resident

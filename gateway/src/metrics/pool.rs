@@ -88,7 +88,7 @@ impl PoolMetrics {
     }
 
     /// The same counts, to be read back.
-    pub fn tally(&self) -> &Tally {
+    pub fn tally(&self) -> &Arc<Tally> {
         &self.handles.tally
     }
 

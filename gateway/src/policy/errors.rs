@@ -78,6 +78,11 @@ impl PolicyErrors {
         Self { file: file.to_owned(), problems }
     }
 
+    /// Reading the policy has panicked, which it never should.
+    pub(crate) fn of_panic(file: &Path) -> Self {
+        Self::of_file(file, "reading it has panicked; the log says where".into())
+    }
+
     pub(super) fn of_file(file: &Path, reason: String) -> Self {
         Self { file: file.to_owned(), problems: vec![Problem::of_file(reason)] }
     }

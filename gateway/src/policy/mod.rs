@@ -8,6 +8,7 @@ mod autoscaling;
 mod bucket;
 mod checks;
 mod cross;
+mod document;
 mod errors;
 mod ingest;
 mod instance;
@@ -25,9 +26,11 @@ mod s3;
 mod schema;
 mod security;
 mod server;
+pub mod shown;
 mod sink;
 mod topics;
 mod units;
+mod version;
 mod yaml;
 
 #[cfg(test)]
@@ -39,6 +42,7 @@ use std::path::Path;
 
 pub use autoscaling::{Autoscaling, Target};
 pub use bucket::{Bucket, Place};
+pub use document::Document;
 pub use errors::{PolicyErrors, Position, Problem};
 pub use ingest::{Delivery, Ingest, Retries, Start};
 pub use instance::InstanceId;

@@ -12,6 +12,7 @@ use super::key::Key;
 use super::paths::Base;
 use super::raw::{Entries, RawBackend, RawDevice, RawModel, RawPlacement, RawSimulated, Text};
 use super::units::{DECIMAL, DURATION, whole};
+use super::version;
 
 const MS: Duration = Duration::from_millis(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -90,6 +91,8 @@ pub enum Backend {
     Onnx {
         /// The folder with model.onnx and model.yaml, absolute.
         artifact: PathBuf,
+        /// Its number, where it is one version of several; 1 to 1,000,000,000.
+        version: Option<u64>,
     },
     /// A device that only takes time, `base + per_item × batch size`, and answers a fixed classification.
     Simulated {
@@ -176,9 +179,10 @@ impl Backend {
                 "the onnx backend needs `artifact: FOLDER`, with model.onnx and model.yaml",
             );
         }
-        let artifact =
-            raw.artifact.as_ref().map(|text| base.path(text, checks)).unwrap_or_default();
-        Self::Onnx { artifact }
+        let folder = raw.artifact.as_ref().map(|text| base.path(text, checks)).unwrap_or_default();
+        let written = raw.version.as_ref().map(|text| checks.required(text, version::VERSION));
+        let (artifact, version) = version::resolve(folder, written);
+        Self::Onnx { artifact, version }
     }
 
     fn simulated(name: &Text, raw: &RawModel, checks: &mut Checks) -> Self {
@@ -187,6 +191,9 @@ impl Backend {
                 artifact,
                 "the simulated backend loads nothing; remove this, or write `backend: onnx`",
             );
+        }
+        if let Some(version) = &raw.version {
+            checks.wrong(version, "only with `artifact`; remove this");
         }
         match &raw.simulated {
             Some(Spanned { value, .. }) => Self::timed(value, checks),

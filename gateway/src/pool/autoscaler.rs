@@ -1,7 +1,9 @@
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::SystemTime,
+};
 
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
@@ -15,14 +17,25 @@ use super::{
 pub type WaitingDemand = Arc<dyn Fn() -> f64 + Send + Sync>;
 
 impl Pool {
-    /// Starts replicas and keeps their number where the autoscaler wants it, until `stop`.
-    pub async fn scale(self: Arc<Self>, waiting: WaitingDemand, stop: CancellationToken) {
-        let mut deciding = Deciding::new(self.model.autoscaling, Instant::now());
-        while !stop.is_cancelled() {
+    /// Has its share of the machine from now on, and keeps the number of its replicas where the
+    /// autoscaler wants it and its queue without what has expired, until it ends.
+    pub async fn run(self: Arc<Self>, waiting: WaitingDemand) {
+        self.lock().need(self.autoscaling().min_replicas);
+        tokio::select! {
+            () = self.scale(waiting) => {}
+            () = self.queue().expire_due() => {}
+        }
+    }
+
+    async fn scale(&self, waiting: WaitingDemand) {
+        let (policy, now) = (self.autoscaling(), Instant::now());
+        let mut deciding = Deciding::starting_with(policy, self.initial, now);
+        while !self.ending.is_cancelled() {
+            deciding.follow(self.autoscaling());
             self.decide(&mut deciding, waiting());
             let period = Instant::now() + PERIOD;
             tokio::select! {
-                () = stop.cancelled() => {}
+                () = self.ending.cancelled() => {}
                 () = sleep_until(period) => {}
                 () = self.crossing(deciding.next_threshold()) => {}
             }
@@ -51,11 +64,13 @@ impl Pool {
         drop(replicas);
         self.tell_health();
         self.desired.send_replace(decision.desired);
-        self.metrics.gauge(&self.snapshot(), &view, decision.desired);
+        if !self.retired.load(Ordering::Relaxed) {
+            self.metrics.gauge(&self.snapshot(), &view, decision.desired);
+        }
         self.decisions().keep(decision, counts, SystemTime::now());
         if decision.desired != before {
             let (demand, bound) = (decision.demand, decision.bound);
-            let why = explain(&decision, &self.model.autoscaling);
+            let why = explain(&decision, &self.autoscaling());
             let desired = decision.desired;
             info!(model = %self.name(), before, desired, demand, ?bound, why, "scaling");
         }

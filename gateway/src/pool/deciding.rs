@@ -25,6 +25,7 @@ pub(crate) struct Deciding {
     look_back: LookBack,
     shed: Shed,
     target: Target,
+    policy: Autoscaling,
 }
 
 /// What is read of a pool for a decision.
@@ -46,12 +47,29 @@ pub(crate) struct Reading {
 impl Deciding {
     /// Starts with `initial_replicas`.
     pub(crate) fn new(policy: Autoscaling, now: Instant) -> Self {
+        Self::starting_with(policy, policy.initial_replicas, now)
+    }
+
+    /// Starts with so many replicas, within the policy's bounds.
+    pub(crate) fn starting_with(policy: Autoscaling, replicas: u32, now: Instant) -> Self {
         Self {
-            scaler: Scaler::new(policy, now),
+            scaler: Scaler::new(policy, replicas, now),
             look_back: LookBack::new(policy.look_back),
             shed: Shed::new(policy.look_back),
             target: policy.target,
+            policy,
         }
+    }
+
+    /// Goes by this policy from now on, if it is another one.
+    pub(crate) fn follow(&mut self, policy: Autoscaling) {
+        if policy == self.policy {
+            return;
+        }
+        self.scaler.follow(policy);
+        self.look_back = LookBack::new(policy.look_back);
+        self.shed = Shed::new(policy.look_back);
+        (self.target, self.policy) = (policy.target, policy);
     }
 
     /// How many replicas there shall be.

@@ -13,12 +13,19 @@ pub mod scaling;
 mod shed;
 mod slot;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
+use arc_swap::ArcSwap;
 use framegate_batcher::{EntryId, NewEntry, Origin, PoolQueue, PoolSnapshot, SubmitError};
 use framegate_proto::{ErrorCode, ServeError};
-use framegate_replica::{Answer, FrameJob, ReplicaSpec, ReplicaState, Responder};
+use framegate_replica::{
+    Answer, FrameJob, ReplicaSpec, ReplicaState, Responder, backend::BackendSpec,
+};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 pub use autoscaler::WaitingDemand;
 pub use decisions::{Decisions, KeptDecision, ReplicaCounts};
@@ -33,10 +40,18 @@ use replicas::Replicas;
 
 /// All replicas of one model and their queue.
 pub struct Pool {
-    model: policy::Model,
+    name: Arc<str>,
+    /// Replaced where a change of the policy leaves the replicas as they are.
+    model: ArcSwap<policy::Model>,
     spec: ReplicaSpec,
     metrics: PoolMetrics,
     replicas: Mutex<Replicas>,
+    /// How many the autoscaler starts with.
+    initial: u32,
+    /// Another pool has its name, or none: it ends, and its gauges are not its own any more.
+    retired: AtomicBool,
+    /// Ends the autoscaler and the expiry.
+    ending: CancellationToken,
     desired: watch::Sender<u32>,
     /// Written by the autoscaler, read by operators.
     decisions: Mutex<Decisions>,
@@ -45,22 +60,28 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool without replicas; [`Pool::scale`] starts them.
+    /// A pool without replicas, which gets `initial` of them at first, by [`Pool::start_initial`]
+    /// or [`Pool::warm_up`]. It has no share of the machine until it is run.
     pub fn new(
         model: policy::Model,
         spec: ReplicaSpec,
-        machine: MachineThreads,
+        machine: &MachineThreads,
         metrics: PoolMetrics,
+        initial: u32,
+        ending: CancellationToken,
     ) -> Self {
-        let machine = machine.join(bounds::threads(&model), model.autoscaling.min_replicas);
-        let replicas = Mutex::new(Replicas::new(spec.clone(), machine));
-        let desired = watch::Sender::new(model.autoscaling.initial_replicas);
+        let machine = machine.join(bounds::threads(&model), 0);
+        let replicas = Replicas::new(spec.clone(), machine, metrics.tally().clone());
         Self {
-            model,
+            name: model.name.clone(),
+            model: ArcSwap::from_pointee(model),
             spec,
             metrics,
-            replicas,
-            desired,
+            replicas: Mutex::new(replicas),
+            initial,
+            retired: AtomicBool::new(false),
+            ending,
+            desired: watch::Sender::new(initial),
             decisions: Mutex::default(),
             // Its first replicas are about to start.
             health: watch::Sender::new(PoolHealth { serving: true, ..Default::default() }),
@@ -69,7 +90,12 @@ impl Pool {
 
     /// The model's name in the policy.
     pub fn name(&self) -> &Arc<str> {
-        &self.model.name
+        &self.name
+    }
+
+    /// What the policy says of it.
+    pub fn model(&self) -> Arc<policy::Model> {
+        self.model.load_full()
     }
 
     /// What its replicas share.
@@ -84,7 +110,7 @@ impl Pool {
 
     /// How full the ingest's share of the queue is, 0 to 1.
     pub fn ingest_fill(&self) -> f64 {
-        self.queue().snapshot().queued_ingest as f64 / self.model.max_queued_ingest as f64
+        self.queue().snapshot().queued_ingest as f64 / self.model.load().max_queued_ingest as f64
     }
 
     /// What is in its queue and with its replicas.
@@ -97,14 +123,19 @@ impl Pool {
         self.lock().view()
     }
 
+    /// How many of its replicas run.
+    pub fn running_replicas(&self) -> u32 {
+        ReplicaCounts::of(&self.replicas()).running
+    }
+
     /// How many replicas the autoscaler wants.
     pub fn desired_replicas(&self) -> u32 {
         *self.desired.borrow()
     }
 
     /// How it is scaled.
-    pub fn autoscaling(&self) -> &policy::Autoscaling {
-        &self.model.autoscaling
+    pub fn autoscaling(&self) -> policy::Autoscaling {
+        self.model.load().autoscaling
     }
 
     /// The latest decisions of its autoscaler.
@@ -122,7 +153,7 @@ impl Pool {
         let replicas = self.lock();
         let condition = Condition {
             replicas: &replicas.view(),
-            min_replicas: self.model.autoscaling.min_replicas,
+            min_replicas: self.autoscaling().min_replicas,
             machine_limit: replicas.machine_limit(),
             is_known: self.spec.facts().is_some(),
             abandoned: self.spec.abandoned.count(),
@@ -183,7 +214,7 @@ impl Pool {
         let running = self.snapshot().replicas.max(1);
         match self.spec.cost.per_entry() {
             Some(cost) => {
-                let half = u32::try_from(self.model.max_queued_requests / 2 / running);
+                let half = u32::try_from(self.model.load().max_queued_requests / 2 / running);
                 error.retry_after(cost * half.unwrap_or(u32::MAX).max(1))
             }
             None => error,
@@ -195,10 +226,40 @@ impl Pool {
         self.queue().discard_unstarted(Origin::Ingest)
     }
 
-    /// Starts `initial_replicas`.
+    /// Starts the first replicas, as far as the machine has room.
     pub fn start_initial(&self) {
-        self.lock().reconcile(self.model.autoscaling.initial_replicas);
+        self.lock().reconcile(self.initial);
         self.tell_health();
+    }
+
+    /// Starts the first replicas of a pool that is to take the place of another one, beside that
+    /// one's, and waits until they run.
+    ///
+    /// # Errors
+    /// Why they do not, or why no replica would, where none is to start.
+    pub async fn warm_up(&self) -> Result<(), String> {
+        if let BackendSpec::Onnx { folder, .. } = &self.spec.backend {
+            folder.read().map_err(|error| error.to_string())?;
+        }
+        self.lock().start_beside(self.initial);
+        self.settled().await;
+        match self.replicas().iter().find_map(|replica| replica.failure.clone()) {
+            Some(failure) => Err(failure.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes by another version of its part of the policy from now on, of which the replicas know
+    /// nothing: see `live/plan.rs`.
+    pub fn follow(&self, model: policy::Model) {
+        let (limits, sizing) = bounds::limits(&model);
+        self.queue().set_queue_limits(limits.max_queued, limits.max_queued_ingest);
+        if sizing.is_none() {
+            self.queue().set_batch_limits(limits.batch);
+        }
+        self.spec.graceful_shutdown_timeout.set(model.graceful_shutdown_timeout);
+        self.lock().need(model.autoscaling.min_replicas);
+        self.model.store(Arc::new(model));
     }
 
     /// Waits until the replicas that are there have started or failed.
@@ -214,6 +275,18 @@ impl Pool {
     /// its place as soon as its threads are free, unless fewer are wanted.
     pub fn drain(&self, id: &str) -> Option<ReplicaView> {
         self.lock().drain(id)
+    }
+
+    /// It is not served any more: it keeps what it holds of the machine's threads, and its gauges are
+    /// of who has its name now.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+        self.lock().leave();
+    }
+
+    /// Ends its autoscaler and its expiry.
+    pub fn end(&self) {
+        self.ending.cancel();
     }
 
     /// Drains all replicas and waits until they are gone.

@@ -5,14 +5,20 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::{machine::PoolThreads, slot::Slot};
+use super::{
+    machine::{PoolThreads, ThreadPermit},
+    slot::Slot,
+};
+use crate::board::Tally;
 
 /// The replicas of one pool.
 pub(super) struct Replicas {
     spec: Arc<ReplicaSpec>,
     machine: PoolThreads,
-    /// How many were ever started, for the ids.
-    started: u64,
+    /// Counts all that a model ever had, for the ids.
+    tally: Arc<Tally>,
+    /// No more are started.
+    stopped: bool,
     slots: Vec<Slot>,
 }
 
@@ -30,8 +36,8 @@ pub struct ReplicaView {
 }
 
 impl Replicas {
-    pub(super) fn new(spec: ReplicaSpec, machine: PoolThreads) -> Self {
-        Self { spec: Arc::new(spec), machine, started: 0, slots: Vec::new() }
+    pub(super) fn new(spec: ReplicaSpec, machine: PoolThreads, tally: Arc<Tally>) -> Self {
+        Self { spec: Arc::new(spec), machine, tally, stopped: false, slots: Vec::new() }
     }
 
     /// How many are there that were not told to go.
@@ -50,16 +56,37 @@ impl Replicas {
         self.machine.want(replicas);
     }
 
+    /// The pool needs so many in any case.
+    pub(super) fn need(&self, least: u32) {
+        self.machine.need(least);
+    }
+
+    /// The pool is about to end and has no share of the machine any more.
+    pub(super) fn leave(&self) {
+        self.machine.leave();
+    }
+
+    /// Starts so many beside those of the pool that this one is to take the place of.
+    pub(super) fn start_beside(&mut self, replicas: u32) {
+        for _ in 0..replicas {
+            let threads = self.machine.take_over();
+            self.start(threads);
+        }
+    }
+
+    fn start(&mut self, threads: ThreadPermit) {
+        let id: Arc<str> = format!("{}-{}", self.spec.model, self.tally.next_replica()).into();
+        info!(replica = %id, "replica starting");
+        self.slots.push(Slot::start(self.spec.clone(), id, threads));
+    }
+
     /// Starts or drains replicas until `desired` are staying, as far as threads are free: those of
     /// draining replicas come free when these are gone.
     pub(super) fn reconcile(&mut self, desired: u32) {
         self.slots.retain(|slot| !slot.is_gone());
-        while self.staying() < desired {
+        while self.staying() < desired && !self.stopped {
             let Some(threads) = self.machine.take() else { break };
-            self.started += 1;
-            let id: Arc<str> = format!("{}-{}", self.spec.model, self.started).into();
-            info!(replica = %id, "replica starting");
-            self.slots.push(Slot::start(self.spec.clone(), id, threads));
+            self.start(threads);
         }
         while self.staying() > desired {
             let Some(slot) = self.least_useful() else { break };
@@ -108,8 +135,9 @@ impl Replicas {
         self.slots.iter().filter(|slot| !slot.is_leaving()).map(Slot::watch).collect()
     }
 
-    /// Drains all of them; the future waits until they are gone.
+    /// Drains all of them, for good; the future waits until they are gone.
     pub(super) fn stop(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        self.stopped = true;
         let slots = std::mem::take(&mut self.slots);
         slots.iter().for_each(Slot::drain);
         async move {

@@ -88,9 +88,8 @@ pub struct Scaler {
 }
 
 impl Scaler {
-    /// Starts with `initial_replicas`.
-    pub fn new(policy: Autoscaling, now: Instant) -> Self {
-        let desired = policy.initial_replicas;
+    /// Starts with so many replicas.
+    pub fn new(policy: Autoscaling, desired: u32, now: Instant) -> Self {
         let recently_wanted = VecDeque::from([(now, desired)]);
         Self {
             policy,
@@ -100,6 +99,15 @@ impl Scaler {
             recently_wanted,
             wants_none_since: None,
         }
+    }
+
+    /// Goes by another policy from now on. Its bounds hold at once, its delays for what is wanted
+    /// from now on.
+    pub fn follow(&mut self, policy: Autoscaling) {
+        let within = |number: u32| number.clamp(policy.min_replicas, policy.max_replicas);
+        self.desired = within(self.desired);
+        self.recently_wanted.iter_mut().for_each(|(_, number)| *number = within(*number));
+        self.policy = policy;
     }
 
     /// How many replicas there shall be, as decided last.

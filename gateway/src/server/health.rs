@@ -1,4 +1,8 @@
-use std::{collections::HashMap, future::pending, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    future::pending,
+    sync::Arc,
+};
 
 use framegate_proto::v1::{
     frame_service_server::FrameServiceServer, operator_service_server::OperatorServiceServer,
@@ -9,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::pool::{Pool, PoolHealth};
+use crate::{admission::Admission, pool::PoolHealth};
 
 /// Keeps `grpc.health.v1` at what the pools are: each model by its name, the gateway as a whole
 /// (the empty name) and its services.
@@ -19,6 +23,9 @@ use crate::pool::{Pool, PoolHealth};
 /// for the other two. `OperatorService` serves until the gateway stops.
 pub struct Health {
     reporter: HealthReporter,
+    admission: Arc<Admission>,
+    /// Tells of models that come and go.
+    rerouted: watch::Receiver<()>,
     models: Vec<(Arc<str>, watch::Receiver<PoolHealth>)>,
     /// What was told last, since telling the same again wakes those who watch.
     told: HashMap<String, ServingStatus>,
@@ -30,9 +37,9 @@ const OPERATORS: &str = <OperatorServiceServer<()> as NamedService>::NAME;
 
 impl Health {
     /// Tells by `reporter` what the pools are now.
-    pub async fn new(reporter: HealthReporter, pools: &[Arc<Pool>]) -> Self {
-        let models = pools.iter().map(|pool| (pool.name().clone(), pool.watch_health())).collect();
-        let mut health = Self { reporter, models, told: HashMap::new() };
+    pub async fn new(reporter: HealthReporter, admission: Arc<Admission>) -> Self {
+        let (rerouted, models) = (admission.watch_routes(), models(&admission));
+        let mut health = Self { reporter, admission, rerouted, models, told: HashMap::new() };
         health.tell(false).await;
         health
     }
@@ -42,8 +49,11 @@ impl Health {
     pub async fn keep(mut self, stopping: CancellationToken, ending: CancellationToken) {
         while !stopping.is_cancelled() {
             tokio::select! {
-                () = changed(&mut self.models) => {}
+                // First: a pool that has gone tells no more of its health.
+                biased;
                 () = stopping.cancelled() => {}
+                _ = self.rerouted.changed() => self.models = models(&self.admission),
+                () = changed(&mut self.models) => {}
             }
             self.tell(stopping.is_cancelled()).await;
         }
@@ -53,7 +63,20 @@ impl Health {
         }
     }
 
+    /// A model that has gone is not known any more.
+    async fn forget_the_gone(&mut self) {
+        let models = self.models.iter().map(|(name, _)| &**name);
+        let known: HashSet<&str> = models.chain([GATEWAY, FRAMES, OPERATORS]).collect();
+        let gone: Vec<String> =
+            self.told.keys().filter(|name| !known.contains(name.as_str())).cloned().collect();
+        for name in gone {
+            self.reporter.clear_service_status(&name).await;
+            self.told.remove(&name);
+        }
+    }
+
     async fn tell(&mut self, stopping: bool) {
+        self.forget_the_gone().await;
         let serving: Vec<_> = self
             .models
             .iter_mut()
@@ -75,12 +98,17 @@ impl Health {
     }
 }
 
+fn models(admission: &Admission) -> Vec<(Arc<str>, watch::Receiver<PoolHealth>)> {
+    let routes = admission.routes();
+    routes.pools().iter().map(|pool| (pool.name().clone(), pool.watch_health())).collect()
+}
+
 /// Waits until the health of any pool changes.
 async fn changed(models: &mut [(Arc<str>, watch::Receiver<PoolHealth>)]) {
     if models.is_empty() {
         return pending().await;
     }
-    // The pools outlive the server, so no channel closes.
+    // A channel that closes is of a pool that has gone, so the routes are others by then.
     let changes = models.iter_mut().map(|(_, health)| Box::pin(health.changed()));
     let _ = select_all(changes).await;
 }

@@ -5,24 +5,20 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::{admission::Admission, ingest::KafkaIngest, metrics::Registry, pool::PoolHealth};
+use crate::{admission::Admission, ingest::Ingests, metrics::Registry, pool::PoolHealth};
 
 /// Whether the gateway wants new requests, and what is wrong.
 #[derive(Clone)]
 pub struct Readiness {
     admission: Arc<Admission>,
-    ingests: Vec<Arc<KafkaIngest>>,
+    ingests: Ingests,
     stopping: CancellationToken,
 }
 
 impl Readiness {
     /// Ready while any pool and every ingest is, and until `stopping`. One model of several that
     /// cannot be served is no reason to take the requests for the others elsewhere.
-    pub fn new(
-        admission: Arc<Admission>,
-        ingests: Vec<Arc<KafkaIngest>>,
-        stopping: CancellationToken,
-    ) -> Self {
+    pub fn new(admission: Arc<Admission>, ingests: Ingests, stopping: CancellationToken) -> Self {
         Self { admission, ingests, stopping }
     }
 
@@ -31,14 +27,16 @@ impl Readiness {
         if self.stopping.is_cancelled() {
             return (false, vec!["stopping".to_owned()]);
         }
-        if self.ingests.iter().any(|ingest| !ingest.healthy()) {
+        let ingests = self.ingests.current();
+        if ingests.iter().any(|ingest| !ingest.healthy()) {
             let problem = "a Kafka consumer has panicked; the log says where";
             return (false, vec![problem.to_owned()]);
         }
-        let pools = self.admission.pools();
-        let health: Vec<_> = pools.iter().map(|pool| (pool.name(), pool.health())).collect();
+        let routes = self.admission.routes();
+        let health: Vec<_> =
+            routes.pools().iter().map(|pool| (pool.name(), pool.health())).collect();
         let of_pools = health.iter().filter_map(|(model, health)| problem(model, health));
-        let of_ingests = self.ingests.iter().filter_map(|ingest| ingest.problem());
+        let of_ingests = ingests.iter().filter_map(|ingest| ingest.problem());
         let problems = of_pools.chain(of_ingests).collect();
         let any_ready = health.is_empty() || health.iter().any(|(_, health)| health.ready);
         (any_ready, problems)

@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     admission::Admission,
     grpc::{Frames, Operator, typed_response},
-    policy::Policy,
+    live::Live,
 };
 
 /// A request as it comes from a connection.
@@ -44,8 +44,9 @@ impl Stack {
     ///    CANCELLED, while the pools answer it with DEADLINE_EXCEEDED;
     /// 5. the services: frames, operators, health and reflection. Streams end with `no_calls`.
     pub fn new(
-        policy: &Policy,
+        message_bytes: usize,
         admission: &Arc<Admission>,
+        live: &Arc<Live>,
         no_calls: &CancellationToken,
     ) -> Result<Self, anyhow::Error> {
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -56,13 +57,11 @@ impl Stack {
                 // So that clients by reflection show the details of errors in words.
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
-        let message_bytes = policy.limits.message_bytes;
-        let default_timeout = policy.server.default_timeout;
-        let frames = Frames::new(admission.clone(), default_timeout, no_calls.clone());
+        let frames = Frames::new(admission.clone(), no_calls.clone());
         let frames = FrameServiceServer::new(frames).max_decoding_message_size(message_bytes);
+        let operator = Operator::new(admission.clone(), live.clone(), no_calls.clone());
         let operator =
-            OperatorServiceServer::new(Operator::new(admission.clone(), no_calls.clone()))
-                .max_decoding_message_size(message_bytes);
+            OperatorServiceServer::new(operator).max_decoding_message_size(message_bytes);
         let routes = Routes::new(frames)
             .add_service(operator)
             .add_service(health_service)

@@ -3,19 +3,20 @@
 
 mod jsonl;
 mod kafka;
+mod set;
 
 use std::{future::Future, io, pin::Pin, sync::Arc};
 
-use anyhow::Context;
+use arc_swap::ArcSwap;
 
 pub(crate) use self::kafka::{error_instead, headers, producer_settings};
-use self::{jsonl::JsonlSink, kafka::KafkaSink};
+pub use self::set::SinkSet;
 use crate::policy;
 
-/// The sinks of the policy. All of them are required: each must acknowledge each result.
+/// The sinks of the policy, as they come and go. All of them are required: each must acknowledge
+/// each result.
 pub struct Sinks {
-    sinks: Vec<Arc<dyn Sink>>,
-    kafka: Vec<policy::KafkaSink>,
+    current: ArcSwap<SinkSet>,
 }
 
 /// A place where results go.
@@ -29,10 +30,18 @@ pub trait Sink: Send + Sync + 'static {
 
     /// What it is called in logs.
     fn name(&self) -> &str;
+
+    /// The policy with it is in force, so that it may set what it shares with a sink of before.
+    fn begin(&self) -> Began<'_> {
+        Box::pin(async {})
+    }
 }
 
 /// Resolves when a sink has kept what it was given.
 pub type Acknowledged<'a> = Pin<Box<dyn Future<Output = Result<(), SinkError>> + Send + 'a>>;
+
+/// Resolves when a sink has begun.
+pub type Began<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Results and drops on their way into the sinks.
 #[derive(Debug, Default)]
@@ -92,51 +101,36 @@ impl Sinks {
     /// # Errors
     /// The first sink that cannot be opened, why, and what to do.
     pub async fn open(sinks: &[policy::Sink]) -> anyhow::Result<Self> {
-        let mut opened: Vec<Arc<dyn Sink>> = Vec::with_capacity(sinks.len());
-        for sink in sinks {
-            opened.push(open(sink).await?);
-        }
-        let kafka = sinks.iter().filter_map(|sink| match sink {
-            policy::Sink::Kafka(kafka) => Some((**kafka).clone()),
-            policy::Sink::Jsonl(_) => None,
-        });
-        Ok(Self { sinks: opened, kafka: kafka.collect() })
+        let opened = SinkSet::default().followed_by(sinks).await?;
+        Ok(Self { current: ArcSwap::from_pointee(opened) })
     }
 
     /// These sinks.
     pub fn of(sinks: Vec<Arc<dyn Sink>>) -> Self {
-        Self { sinks, kafka: Vec::new() }
+        Self { current: ArcSwap::from_pointee(SinkSet::of(sinks)) }
+    }
+
+    /// Those of now. What is delivered is delivered to all of one set.
+    pub fn current(&self) -> Arc<SinkSet> {
+        self.current.load_full()
+    }
+
+    /// Delivers to another set from now on; the old one is answered. What is on its way there ends
+    /// there.
+    pub async fn replace(&self, set: SinkSet) -> Arc<SinkSet> {
+        for sink in set.iter() {
+            sink.begin().await;
+        }
+        self.current.swap(Arc::new(set))
     }
 
     /// Those of Kafka topics, for who writes there in transactions of its own.
-    pub fn kafka(&self) -> &[policy::KafkaSink] {
-        &self.kafka
-    }
-
-    /// Each sink.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Sink>> {
-        self.sinks.iter()
+    pub fn kafka(&self) -> Vec<policy::KafkaSink> {
+        self.current.load().kafka()
     }
 
     /// Waits until each sink keeps everything that was delivered before; one that cannot is logged.
     pub async fn flush(&self) {
-        for sink in &self.sinks {
-            if let Err(error) = sink.flush().await {
-                tracing::error!(sink = sink.name(), %error, "sink not flushed");
-            }
-        }
+        self.current().flush(|_| true).await;
     }
-}
-
-async fn open(sink: &policy::Sink) -> anyhow::Result<Arc<dyn Sink>> {
-    Ok(match sink {
-        policy::Sink::Jsonl(jsonl) => {
-            let opened = JsonlSink::open(jsonl).await;
-            Arc::new(opened.context("a jsonl sink of the policy cannot be used")?)
-        }
-        policy::Sink::Kafka(kafka) => {
-            let opened = KafkaSink::open(kafka);
-            Arc::new(opened.context("a kafka sink of the policy cannot be used")?)
-        }
-    })
 }

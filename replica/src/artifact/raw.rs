@@ -16,7 +16,8 @@ use crate::frame::{Fit, InputGeometry};
 #[serde(deny_unknown_fields)]
 pub(super) struct RawArtifact {
     pub(super) name: String,
-    pub(super) version: String,
+    /// Needed unless the folder itself is a version.
+    pub(super) version: Option<String>,
     task: RawTask,
     input: RawInput,
     outputs: Option<RawOutputs>,

@@ -14,7 +14,7 @@ fn read(lines: &[&str]) -> Result<Artifact, String> {
     fs::write(folder.path().join("model.onnx"), "").unwrap();
     fs::write(folder.path().join("labels.txt"), "cat\ndog\n").unwrap();
     fs::write(folder.path().join("empty.txt"), "").unwrap();
-    Artifact::read(folder.path()).map_err(|error| error.to_string())
+    Artifact::read(folder.path(), None).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -140,6 +140,6 @@ fn the_example_models_are_of_the_form() {
             fs::copy(models.join(name).join(file), folder.path().join(file)).unwrap();
         }
         fs::write(folder.path().join("model.onnx"), "").unwrap();
-        assert!(Artifact::read(folder.path()).is_ok(), "{name}");
+        assert!(Artifact::read(folder.path(), None).is_ok(), "{name}");
     }
 }

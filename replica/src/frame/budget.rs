@@ -123,6 +123,14 @@ impl<T> Budget<T> {
         Place { shared: Arc::clone(&self.shared), permit: receiver }
     }
 
+    /// Sets another limit. What is pinned above it stays until it is read; what is cached goes when
+    /// somebody wants its bytes.
+    pub(super) fn set_limit(&self, limit: u64) {
+        let mut state = self.shared.lock();
+        state.ledger.limit = limit;
+        self.shared.settle(state, None);
+    }
+
     pub(super) fn stats(&self) -> BudgetStats {
         let State { ledger, line } = &*self.shared.lock();
         BudgetStats {

@@ -16,6 +16,8 @@
 //! whatever the pools that claimed the entries do meanwhile: no pool can block another, and no slow
 //! network holds what decodes. All gates are first in, first out.
 //!
+//! The bounds may be set anew while it works; loads that have begun keep theirs.
+//!
 //! A fetch ends when its entry departs, and closes its connection.
 //!
 //! A load that is dropped while it computes still finishes its step, with all its guards in hand;
@@ -25,7 +27,11 @@ mod fetch;
 mod load;
 mod stats;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use framegate_proto::{ErrorCode, ServeError};
@@ -118,11 +124,17 @@ pub struct LoadTimings {
 }
 
 struct Shared {
-    limits: LoaderLimits,
-    fetches: Arc<Semaphore>,
+    bounds: RwLock<Bounds>,
     slots: Arc<Semaphore>,
     budget: Budget<Pixels>,
     counts: Counts,
+}
+
+/// What may be set while the loader works.
+struct Bounds {
+    object_bytes: u64,
+    image: ImageLimits,
+    fetches: Arc<Semaphore>,
 }
 
 /// What earlier loads of a frame have left.
@@ -137,10 +149,19 @@ enum FrameState {
 impl FrameLoader {
     /// A loader with a byte budget and slots of its own.
     pub fn new(limits: LoaderLimits) -> Self {
-        let gate = |width: usize| Arc::new(Semaphore::new(width.max(1)));
-        let (fetches, slots) = (gate(limits.concurrent_fetches), gate(limits.concurrent_loads));
+        let slots = gate(limits.concurrent_loads);
         let (budget, counts) = (Budget::new(limits.frame_bytes), Counts::default());
-        Self { shared: Arc::new(Shared { limits, fetches, slots, budget, counts }) }
+        let bounds = RwLock::new(Bounds::of(&limits, gate(limits.concurrent_fetches)));
+        Self { shared: Arc::new(Shared { bounds, slots, budget, counts }) }
+    }
+
+    /// Sets other bounds, for loads that begin from now on; the slots stay as many as they are.
+    /// Fetches that are under way do not count against a new bound of theirs.
+    pub fn set_limits(&self, limits: LoaderLimits) {
+        let mut bounds = self.shared.bounds.write().unwrap_or_else(PoisonError::into_inner);
+        *bounds = Bounds::of(&limits, gate(limits.concurrent_fetches));
+        drop(bounds);
+        self.shared.budget.set_limit(limits.frame_bytes);
     }
 
     /// A frame of one request; nothing is read yet. `inputs` are the geometries of all its models:
@@ -202,6 +223,35 @@ impl FrameLoader {
     /// What the loader holds now, and what it has done since its start.
     pub fn stats(&self) -> LoaderStats {
         self.shared.counts.stats(self.shared.budget.stats())
+    }
+}
+
+fn gate(width: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(width.max(1)))
+}
+
+impl Bounds {
+    fn of(limits: &LoaderLimits, fetches: Arc<Semaphore>) -> Self {
+        Self { object_bytes: limits.object_bytes, image: limits.image, fetches }
+    }
+}
+
+impl Shared {
+    fn object_bytes(&self) -> u64 {
+        self.bounds().object_bytes
+    }
+
+    fn image(&self) -> ImageLimits {
+        self.bounds().image
+    }
+
+    fn fetches(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.bounds().fetches)
+    }
+
+    /// Locked for a copy of a few words, and never across an await.
+    fn bounds(&self) -> RwLockReadGuard<'_, Bounds> {
+        self.bounds.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

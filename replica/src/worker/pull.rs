@@ -237,7 +237,7 @@ impl Worker {
         self.tell();
         let Some(batch) = self.executing.as_mut() else { return Ok(()) };
         let hangs_at = batch.since + self.spec.batch_timeout;
-        let limit = Instant::now() + self.spec.graceful_shutdown_timeout;
+        let limit = Instant::now() + self.spec.graceful_shutdown_timeout.get();
         match timeout_at(limit.min(hangs_at), &mut batch.done).await {
             Ok(executed) => self.finish(executed),
             Err(_) if hangs_at <= limit => Err(self.hung()),

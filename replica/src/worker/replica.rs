@@ -4,7 +4,7 @@ use framegate_batcher::{BatchLimits, PoolQueue};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::pull::Worker;
+use super::{grace::GracePeriod, pull::Worker};
 use crate::{
     Abandoned, BatchCost, FrameJob, Placement,
     backend::{BackendError, BackendSpec, ModelFacts},
@@ -32,7 +32,7 @@ pub struct ReplicaSpec {
     /// How long a batch may be executed, before its replica is taken to hang and given up.
     pub batch_timeout: Duration,
     /// How long a draining replica may finish what it executes.
-    pub graceful_shutdown_timeout: Duration,
+    pub graceful_shutdown_timeout: GracePeriod,
     /// Threads that were given up.
     pub abandoned: Arc<Abandoned>,
 }

@@ -64,7 +64,7 @@ impl Pool {
             cost: Arc::new(BatchCost::default()),
             start_timeout: LONG,
             batch_timeout: LONG,
-            graceful_shutdown_timeout: Duration::from_secs(5),
+            graceful_shutdown_timeout: Duration::from_secs(5).into(),
             abandoned: Arc::new(Abandoned::default()),
         };
         Self { spec: Arc::new(spec) }

@@ -1,12 +1,15 @@
 //! Watches of a gateway without pools, in paused time.
 #![allow(clippy::unwrap_used)]
 
-use framegate_replica::frame::{Buckets, FrameLoader, ImageLimits, LoaderLimits};
+use framegate_replica::frame::{FrameLoader, ImageLimits, LoaderLimits};
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::advance;
 
 use super::*;
-use crate::metrics::{PoolMetrics, Registry, UNKNOWN_MODEL};
+use crate::{
+    metrics::{PoolMetrics, Registry, UNKNOWN_MODEL},
+    routes::Routes,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -20,8 +23,7 @@ fn admission() -> Arc<Admission> {
         concurrent_loads: 1,
     });
     let unknown = PoolMetrics::new(&registry, UNKNOWN_MODEL);
-    let buckets = Buckets::new(Vec::new()).unwrap();
-    Arc::new(Admission::new(Vec::new(), buckets, loader, unknown, registry.board().clone()))
+    Arc::new(Admission::new(Routes::default(), loader, unknown, registry.board().clone()))
 }
 
 fn watches(ending: &CancellationToken) -> Watches {

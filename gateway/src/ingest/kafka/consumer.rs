@@ -111,6 +111,7 @@ impl ConsumerThread {
                 None => break,
             }
         }
+        self.metrics.left();
         self.reached.send_replace(Stage::Left);
     }
 

@@ -2,11 +2,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
 use futures_util::FutureExt;
+use rdkafka::consumer::BaseConsumer;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -20,6 +21,7 @@ use super::{
     dead_letters::DeadLetters,
     group::{Group, SharedGroup},
     member::{Joining, Member},
+    settings,
     status::Status,
 };
 use crate::{
@@ -45,6 +47,8 @@ use crate::{
 /// them it leaves its group at once, and what has no outcome by then is read again later.
 pub struct KafkaIngest {
     group: String,
+    /// When its group began to read here, by this ingest or by those that it takes the place of.
+    since: SystemTime,
     models: Arc<[Arc<str>]>,
     /// The part of the lag that is demand.
     demanding_part: f64,
@@ -68,12 +72,14 @@ const SETTLED_LOOK: Duration = Duration::from_millis(10);
 
 impl KafkaIngest {
     /// Starts the rule's consumer and delivery. Brokers that cannot be reached are no error: the
-    /// consumer connects whenever they can.
+    /// consumer connects whenever they can. It goes on for one that read for its group `since` then,
+    /// or begins now.
     ///
     /// # Errors
     /// When librdkafka refuses the settings or the topics, or the thread cannot be started.
     pub async fn start(
         ingest: &policy::Ingest,
+        since: SystemTime,
         intake: Arc<dyn Intake>,
         sinks: Arc<Sinks>,
         registry: &Registry,
@@ -92,7 +98,7 @@ impl KafkaIngest {
         let seen = (Arc::clone(&status), Arc::clone(&metrics));
         let group = SharedGroup::new(Group::new(ended, hold_back.clone(), ingest, seen));
         let observation = Arc::new(Observation::new(registry, &ingest.group, &models, observer));
-        let joining = Joining::new(ingest, &sinks, &observation)?;
+        let joining = Joining::new(ingest, since, &sinks, &observation)?;
         let member = joining.join(&group)?;
         let consumer = ConsumerThread {
             group,
@@ -115,6 +121,7 @@ impl KafkaIngest {
         let delivery = delivery(ingest, admission, answers, sinks, hold_back.clone(), ends)?;
         Ok(Self {
             group: ingest.group.clone(),
+            since,
             models,
             demanding_part: demanding_part(ingest.overload),
             status: Arc::clone(&status),
@@ -126,6 +133,30 @@ impl KafkaIngest {
             delivery: tokio::spawn(watched(delivery, status)).abort_handle(),
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// Finds out whether it could be started: what librdkafka refuses of its settings it refuses here.
+    /// Nothing is joined or read. It blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the settings, or the member's name cannot be found out.
+    pub fn rehearse(ingest: &policy::Ingest) -> anyhow::Result<()> {
+        let (group, instance) = (&ingest.group, ingest.instance()?);
+        let consumer: Result<BaseConsumer, _> =
+            settings::consumer(ingest, instance.as_deref()).create();
+        consumer.with_context(|| format!("the consumer of group {group} cannot be created"))?;
+        dead_letters(ingest, ingest.delivery == policy::Delivery::ExactlyOnce)?;
+        Ok(())
+    }
+
+    /// Its consumer group.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// When its group began to read here.
+    pub fn since(&self) -> SystemTime {
+        self.since
     }
 
     /// The models that it feeds with records which name none.

@@ -48,19 +48,21 @@ pub(super) struct Member {
 }
 
 impl Joining {
-    /// By `rule`, from now on.
+    /// By `rule`; under `start: latest`, what was written before `since` is not read where the group
+    /// has committed nothing.
     ///
     /// # Errors
     /// When the member's name cannot be found out.
     pub(super) fn new(
         rule: &Ingest,
+        since: SystemTime,
         sinks: &Arc<Sinks>,
         observation: &Arc<Observation>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             rule: rule.clone(),
             instance: rule.instance()?,
-            begins_since: (rule.start == Start::Latest).then(SystemTime::now),
+            begins_since: (rule.start == Start::Latest).then_some(since),
             sinks: Arc::clone(sinks),
             observation: Arc::clone(observation),
         })
@@ -110,8 +112,8 @@ impl Joining {
         match self.rule.delivery {
             Delivery::AtLeastOnce => Box::new(offsets_alone(client)),
             Delivery::ExactlyOnce => Box::new(Transactor::new(
-                settings::transactional(&self.rule, self.instance.as_deref(), sinks),
-                (sinks.to_vec(), self.rule.dead_letter.clone()),
+                settings::transactional(&self.rule, self.instance.as_deref(), &sinks),
+                (sinks.clone(), self.rule.dead_letter.clone()),
                 Arc::clone(client),
                 Arc::clone(&self.observation),
                 patience,

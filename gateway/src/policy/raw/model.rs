@@ -5,15 +5,19 @@ use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
 use super::Text;
-use crate::policy::{autoscaling, model, paths};
+use crate::policy::{autoscaling, model, paths, version};
 
 /// A model and its pool.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct RawModel {
-    /// The folder with `model.onnx` and `model.yaml`. The onnx backend needs it.
+    /// The folder with `model.onnx` and `model.yaml`, or with versions of them in folders that are numbers, as in
+    /// `detector/3/model.onnx`. The onnx backend needs it.
     #[schemars(transform = paths::PATH.form())]
     pub artifact: Option<Text>,
+    /// Which of the versions in the folder is served.
+    #[schemars(transform = version::VERSION.form())]
+    pub version: Option<Text>,
     /// What executes its batches.
     #[schemars(extend("default" = RawBackend::default()))]
     pub backend: Option<RawBackend>,

@@ -114,7 +114,10 @@ fn the_bounds_that_the_schema_states_are_those_that_hold() {
     let mut found = Vec::new();
     ranges("", &schema(), &mut found);
     assert!(found.len() > 30, "few ranges were found: {found:?}");
-    for (path, range) in found.iter().filter(|(path, _)| !path.starts_with("/models/m/simulated")) {
+    // Each model lacks what the other one is made of.
+    let is_there =
+        |path: &str| !path.starts_with("/models/m/simulated") && path != "/models/s/version";
+    for (path, range) in found.iter().filter(|(path, _)| is_there(path)) {
         let mut policy = least();
         let huge = ["9999999999", "999999h", "9999TiB", "9999GP"];
         let refusals = huge.map(|value| {

@@ -53,7 +53,10 @@ fn the_least_policy_has_the_documented_defaults() {
     );
     assert_eq!((buckets, ingest, sinks), (vec![], vec![], vec![]));
     let [model] = &models[..] else { panic!("one model") };
-    assert_eq!(model.backend, Backend::Onnx { artifact: PathBuf::from("/etc/framegate/a") });
+    assert_eq!(
+        model.backend,
+        Backend::Onnx { artifact: PathBuf::from("/etc/framegate/a"), version: None }
+    );
     assert_eq!(
         (model.num_threads, model.max_batch_size, model.batching),
         (1, 16, Batching::WaitTimeout(ms(5)))
@@ -240,7 +243,7 @@ fn the_demo_policy_resolves() {
         assert_eq!(a.downscale_delay, down);
         assert_eq!(
             model.backend,
-            Backend::Onnx { artifact: root.join(".deps/models").join(artifact) }
+            Backend::Onnx { artifact: root.join(".deps/models").join(artifact), version: None }
         );
         assert_eq!(
             (model.num_threads, model.max_batch_size, model.batching),

@@ -18,7 +18,7 @@ fn policy() -> Autoscaling {
 /// Lets a scaler decide at each (millisecond, ongoing) and answers what it desired and why.
 fn run(policy: Autoscaling, demand: &[(u64, f64)]) -> Vec<(u32, Bound)> {
     let start = Instant::now();
-    let mut scaler = Scaler::new(policy, start);
+    let mut scaler = Scaler::new(policy, policy.initial_replicas, start);
     let decide = |&(millis, ongoing): &(u64, f64)| {
         let decision = scaler.decide(Inputs {
             now: start + Duration::from_millis(millis),
@@ -66,10 +66,11 @@ fn a_drain_time_weighs_demand_by_its_cost() {
 fn it_is_asked_at_once_when_more_is_ongoing_than_one_more_is_wanted_for() {
     let drain = Target::DrainTime(Duration::from_millis(500));
     let to_zero = Autoscaling { min_replicas: 0, initial_replicas: 0, target: drain, ..policy() };
-    assert_eq!(Scaler::new(to_zero, Instant::now()).next_threshold(), 0);
+    assert_eq!(Scaler::new(to_zero, to_zero.initial_replicas, Instant::now()).next_threshold(), 0);
     for (target, before, after) in [(Target::OngoingRequests(4.0), 4, 8), (drain, usize::MAX, 22)] {
         let now = Instant::now();
-        let mut scaler = Scaler::new(Autoscaling { target, ..policy() }, now);
+        let mut scaler =
+            Scaler::new(Autoscaling { target, ..policy() }, policy().initial_replicas, now);
         assert_eq!(scaler.next_threshold(), before, "{target:?}");
         let cost = Some(Duration::from_millis(50));
         let ongoing = if target == drain { 12.0 } else { 5.0 };
@@ -157,7 +158,7 @@ fn the_last_one_stops_after_a_delay_of_its_own() {
 #[test]
 fn a_pool_gives_back_what_others_may_have_at_once_and_keeps_wanting_it() {
     let start = Instant::now();
-    let mut scaler = Scaler::new(policy(), start);
+    let mut scaler = Scaler::new(policy(), policy().initial_replicas, start);
     let mut decide = |millis, ongoing, machine_limit| {
         let now = start + Duration::from_millis(millis);
         let inputs = Inputs { now, ongoing, shed: 0.0, waiting: 0.0, cost: None, machine_limit };
@@ -175,6 +176,27 @@ fn records_that_wait_upstream_or_were_shed_count() {
     let now = Instant::now();
     for (shed, waiting) in [(0.0, 8.0), (8.0, 0.0), (3.0, 5.0)] {
         let inputs = Inputs { now, ongoing: 4.0, shed, waiting, cost: None, machine_limit: 8 };
-        assert_eq!(Scaler::new(policy(), now).decide(inputs).desired, 3);
+        assert_eq!(Scaler::new(policy(), policy().initial_replicas, now).decide(inputs).desired, 3);
     }
+}
+
+#[test]
+fn another_policy_holds_at_once() {
+    let start = Instant::now();
+    let mut scaler = Scaler::new(policy(), 6, start);
+    let inputs = |millis, ongoing| {
+        let now = start + Duration::from_millis(millis);
+        Inputs { now, ongoing, shed: 0.0, waiting: 0.0, cost: None, machine_limit: 8 }
+    };
+    assert_eq!(scaler.decide(inputs(0, 4.0)).desired, 6, "downscale_delay");
+    scaler.follow(Autoscaling { max_replicas: 4, ..policy() });
+    assert_eq!((scaler.desired(), scaler.wanted()), (4, 4));
+    assert_eq!(scaler.decide(inputs(100, 99.0)).desired, 4);
+    let least = Autoscaling { min_replicas: 7, upscale_delay: Duration::MAX / 4, ..policy() };
+    scaler.follow(least);
+    assert_eq!(scaler.desired(), 7);
+    let target = Target::OngoingRequests(1.0);
+    scaler.follow(Autoscaling { target, downscale_delay: Duration::ZERO, ..policy() });
+    assert_eq!(scaler.decide(inputs(200, 8.0)).desired, 8);
+    assert_eq!(scaler.decide(inputs(300, 1.8)).desired, 2);
 }

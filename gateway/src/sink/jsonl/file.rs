@@ -65,6 +65,11 @@ impl LineFile {
         Ok(opened)
     }
 
+    /// Rotates and forces the file by these from now on.
+    pub(super) fn adjust(&mut self, rotation: Option<Rotation>, fsync: Fsync) {
+        (self.rotation, self.fsync) = (rotation, fsync);
+    }
+
     async fn open_in_folder(
         path: &Path,
         rotation: Option<Rotation>,

@@ -16,15 +16,23 @@ use crate::{
 ///
 /// An acknowledged line has reached the operating system: it outlives the process. Whether it
 /// outlives the machine is for the file's fsync policy to say.
-pub(super) struct LineWriter {
+#[derive(Clone)]
+pub(in crate::sink) struct LineWriter {
     queue: mpsc::Sender<Job>,
 }
 
 /// Which part of a batch goes into the file.
 pub(super) type Select = fn(&Batch) -> &[SinkRecord];
 
-struct Job {
+enum Job {
+    Write(Lines),
+    /// The file's rotation and fsync are those of this policy from now on.
+    Adjust(JsonlSink),
+}
+
+struct Lines {
     batch: Arc<Batch>,
+    select: Select,
     /// Whether everything up to here is to be forced onto the disk, if the policy ever does.
     flush: bool,
     written: oneshot::Sender<Result<(), SinkError>>,
@@ -33,7 +41,6 @@ struct Job {
 /// The task that owns the file.
 struct Writer {
     file: LineFile,
-    select: Select,
     buffer: Vec<u8>,
 }
 
@@ -41,32 +48,35 @@ struct Writer {
 const QUEUED_BATCHES: usize = 64;
 
 impl LineWriter {
-    /// Opens the file for appending, with its folders, and starts its writer.
-    pub(super) async fn open(
-        path: &Path,
-        sink: &JsonlSink,
-        select: Select,
-    ) -> anyhow::Result<Self> {
+    /// Opens the file for appending, with its folders, and starts its writer, which ends with the
+    /// last clone of this.
+    pub(super) async fn open(path: &Path, sink: &JsonlSink) -> anyhow::Result<Self> {
         let file = LineFile::open(path, sink.rotate, sink.fsync).await?;
         let (queue, jobs) = mpsc::channel(QUEUED_BATCHES);
-        tokio::spawn(Writer { file, select, buffer: Vec::new() }.run(jobs));
+        tokio::spawn(Writer { file, buffer: Vec::new() }.run(jobs));
         Ok(Self { queue })
     }
 
-    /// Appends its part of the batch, and answers when the file has it.
-    pub(super) async fn write(&self, batch: Arc<Batch>) -> Result<(), SinkError> {
-        self.ask(batch, false).await
+    /// Appends a part of the batch, and answers when the file has it.
+    pub(super) async fn write(&self, batch: Arc<Batch>, select: Select) -> Result<(), SinkError> {
+        self.ask(batch, select, false).await
+    }
+
+    /// Rotates and forces the file as this policy says, from now on.
+    pub(super) async fn adjust(&self, policy: &JsonlSink) {
+        // A writer that has ended says so to who writes.
+        let _ = self.queue.send(Job::Adjust(policy.clone())).await;
     }
 
     /// Answers when everything that waited before is in the file, and forced onto the disk unless
     /// the policy never does that.
     pub(super) async fn flush(&self) -> Result<(), SinkError> {
-        self.ask(Arc::default(), true).await
+        self.ask(Arc::default(), |_| &[], true).await
     }
 
-    async fn ask(&self, batch: Arc<Batch>, flush: bool) -> Result<(), SinkError> {
+    async fn ask(&self, batch: Arc<Batch>, select: Select, flush: bool) -> Result<(), SinkError> {
         let (written, result) = oneshot::channel();
-        let job = Job { batch, flush, written };
+        let job = Job::Write(Lines { batch, select, flush, written });
         self.queue.send(job).await.map_err(|_| SinkError::Closed)?;
         result.await.map_err(|_| SinkError::Closed)?
     }
@@ -90,21 +100,28 @@ impl Writer {
     }
 
     async fn write_together(&mut self, jobs: &mut Vec<Job>) {
-        let result = self.write(jobs).await.map_err(Arc::new);
+        let mut waiting = Vec::with_capacity(jobs.len());
         for job in jobs.drain(..) {
+            match job {
+                Job::Write(lines) => waiting.push(lines),
+                Job::Adjust(policy) => self.file.adjust(policy.rotate, policy.fsync),
+            }
+        }
+        let result = self.write(&waiting).await.map_err(Arc::new);
+        for lines in waiting {
             // A caller that no longer waits has nothing to be told.
-            let _ = job.written.send(result.clone().map_err(SinkError::Write));
+            let _ = lines.written.send(result.clone().map_err(SinkError::Write));
         }
     }
 
-    async fn write(&mut self, jobs: &[Job]) -> io::Result<()> {
+    async fn write(&mut self, waiting: &[Lines]) -> io::Result<()> {
         self.buffer.clear();
-        for record in jobs.iter().flat_map(|job| (self.select)(&job.batch)) {
+        for record in waiting.iter().flat_map(|lines| (lines.select)(&lines.batch)) {
             self.buffer.extend_from_slice(&record.json);
             self.buffer.push(b'\n');
         }
         self.file.append(&self.buffer).await?;
-        if jobs.iter().any(|job| job.flush) { self.file.force().await } else { Ok(()) }
+        if waiting.iter().any(|lines| lines.flush) { self.file.force().await } else { Ok(()) }
     }
 }
 

@@ -30,6 +30,10 @@ fn batch(results: &[&str], drops: &[&str]) -> Arc<Batch> {
     Arc::new(Batch { results: records(results), drops: records(drops) })
 }
 
+async fn open(policy: &policy::JsonlSink) -> anyhow::Result<JsonlSink> {
+    JsonlSink::open(policy, &Files::new(), &mut Files::new()).await
+}
+
 /// The files in the folder, oldest first; the one that is written to comes first.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
@@ -49,9 +53,7 @@ async fn what_is_acknowledged_is_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let (results, drops) = (folder.path().join("new/r.jsonl"), folder.path().join("d.jsonl"));
     let sink =
-        JsonlSink::open(&policy::JsonlSink { drops: Some(drops.clone()), ..policy(&results) })
-            .await
-            .unwrap();
+        open(&policy::JsonlSink { drops: Some(drops.clone()), ..policy(&results) }).await.unwrap();
     for round in 1..=50 {
         sink.deliver(batch(&["{1}", "{2}"], &["{3}"])).await.unwrap();
         assert_eq!(std::fs::read_to_string(&results).unwrap(), "{1}\n{2}\n".repeat(round));
@@ -64,7 +66,7 @@ async fn what_is_acknowledged_is_in_the_file() {
 async fn batches_that_wait_are_written_whole_and_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
-    let sink = Arc::new(JsonlSink::open(&policy(&path)).await.unwrap());
+    let sink = Arc::new(open(&policy(&path)).await.unwrap());
     let mut writes = tokio::task::JoinSet::new();
     for number in 0..200 {
         let sink = Arc::clone(&sink);
@@ -83,17 +85,17 @@ async fn it_appends_and_closes_a_line_that_was_cut() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
     std::fs::write(&path, "{1}\n{cut").unwrap();
-    let sink = JsonlSink::open(&policy(&path)).await.unwrap();
+    let sink = open(&policy(&path)).await.unwrap();
     sink.deliver(batch(&["{2}"], &[])).await.unwrap();
     drop(sink);
-    let again = JsonlSink::open(&policy(&path)).await.unwrap();
+    let again = open(&policy(&path)).await.unwrap();
     again.deliver(batch(&["{3}"], &["{dropped}"])).await.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "{1}\n{cut\n{2}\n{3}\n");
 }
 
 #[tokio::test]
 async fn a_full_disk_is_an_error_and_no_acknowledgement() {
-    let sink = JsonlSink::open(&policy(Path::new("/dev/full"))).await.unwrap();
+    let sink = open(&policy(Path::new("/dev/full"))).await.unwrap();
     let error = sink.deliver(batch(&["{1}"], &[])).await.unwrap_err();
     assert!(error.to_string().starts_with("writing failed: "), "{error}");
 }
@@ -101,7 +103,7 @@ async fn a_full_disk_is_an_error_and_no_acknowledgement() {
 #[tokio::test]
 async fn a_file_that_cannot_be_opened_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let error = JsonlSink::open(&policy(folder.path())).await.err().unwrap();
+    let error = open(&policy(folder.path())).await.err().unwrap();
     let path = folder.path().display().to_string();
     assert!(error.to_string().contains(&path), "{error:#}");
 }
@@ -110,7 +112,7 @@ async fn a_file_that_cannot_be_opened_is_named() {
 async fn rotation_by_size_keeps_each_line_whole_and_in_one_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
-    let sink = Arc::new(JsonlSink::open(&rotating(&path, BY_SIZE)).await.unwrap());
+    let sink = Arc::new(open(&rotating(&path, BY_SIZE)).await.unwrap());
     let mut writes = tokio::task::JoinSet::new();
     for number in 100..400 {
         let (sink, line) = (Arc::clone(&sink), format!("{{\"line\":{number}}}"));
@@ -133,7 +135,7 @@ async fn rotation_by_size_keeps_each_line_whole_and_in_one_file() {
 async fn a_file_grows_up_to_the_size_and_not_beyond() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
-    let sink = JsonlSink::open(&rotating(&path, BY_SIZE)).await.unwrap();
+    let sink = open(&rotating(&path, BY_SIZE)).await.unwrap();
     for _ in 0..25 {
         sink.deliver(batch(&["{45678}91"], &[])).await.unwrap(); // 10 bytes with its line break
     }
@@ -150,7 +152,7 @@ async fn of_the_old_files_the_newest_are_kept() {
     let others = ["r.jsonl.1", "r.jsonl.20261122T100000Z", "other.jsonl"];
     others.iter().for_each(|other| std::fs::write(folder.path().join(other), "").unwrap());
     let policy = rotating(&path, Rotation { size: Some(5), interval: None, keep: Some(2) });
-    let sink = JsonlSink::open(&policy).await.unwrap();
+    let sink = open(&policy).await.unwrap();
     for number in 1..=9 {
         sink.deliver(batch(&[&format!("{{{number}}}")], &[])).await.unwrap();
     }
@@ -166,7 +168,7 @@ async fn a_file_is_put_aside_when_its_interval_is_over_also_without_new_lines() 
     let path = folder.path().join("r.jsonl");
     let hour = Duration::from_secs(3600);
     let policy = rotating(&path, Rotation { size: None, interval: Some(hour), keep: None });
-    let sink = JsonlSink::open(&policy).await.unwrap();
+    let sink = open(&policy).await.unwrap();
     tokio::time::sleep(hour * 5).await;
     assert_eq!(files(folder.path()).len(), 1, "an empty file stays");
     sink.deliver(batch(&["{1}"], &[])).await.unwrap();
@@ -184,7 +186,7 @@ async fn a_file_is_put_aside_when_its_interval_is_over_also_without_new_lines() 
 async fn a_rotation_that_fails_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.jsonl");
-    let sink = JsonlSink::open(&rotating(&path, BY_SIZE)).await.unwrap();
+    let sink = open(&rotating(&path, BY_SIZE)).await.unwrap();
     let moved = folder.path().join("moved");
     std::fs::rename(&path, &moved).unwrap();
     for number in 0..30 {
@@ -199,7 +201,7 @@ async fn each_fsync_policy_writes_what_it_acknowledges() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/r.jsonl");
         let policy = policy::JsonlSink { fsync, ..rotating(&path, BY_SIZE) };
-        let sink = JsonlSink::open(&policy).await.unwrap();
+        let sink = open(&policy).await.unwrap();
         for _ in 0..30 {
             sink.deliver(batch(&["{456789}"], &[])).await.unwrap();
         }
@@ -213,13 +215,13 @@ async fn each_fsync_policy_writes_what_it_acknowledges() {
 #[tokio::test(start_paused = true)]
 async fn with_batch_a_line_that_is_not_on_the_disk_is_not_acknowledged() {
     let sink = |fsync| policy::JsonlSink { fsync, ..policy(Path::new("/dev/null")) };
-    let batched = JsonlSink::open(&sink(Fsync::Batch)).await.unwrap();
+    let batched = open(&sink(Fsync::Batch)).await.unwrap();
     let error = batched.deliver(batch(&["{1}"], &[])).await.unwrap_err();
     assert!(error.to_string().starts_with("writing failed: "), "{error}");
-    let never = JsonlSink::open(&sink(Fsync::Never)).await.unwrap();
+    let never = open(&sink(Fsync::Never)).await.unwrap();
     never.deliver(batch(&["{1}"], &[])).await.unwrap();
     never.flush().await.unwrap();
-    let every = JsonlSink::open(&sink(Fsync::Every(Duration::from_secs(1)))).await.unwrap();
+    let every = open(&sink(Fsync::Every(Duration::from_secs(1)))).await.unwrap();
     every.deliver(batch(&["{1}"], &[])).await.unwrap();
     every.flush().await.unwrap_err();
 }

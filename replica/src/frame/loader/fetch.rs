@@ -1,4 +1,4 @@
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use bytes::Bytes;
 use framegate_proto::{ErrorCode, ServeError};
@@ -38,10 +38,10 @@ impl Fetched {
     }
 
     async fn get(object: &ObjectRef, shared: &Shared) -> Result<Self, ServeError> {
-        let place = Arc::clone(&shared.fetches).acquire_owned().await;
+        let place = shared.fetches().acquire_owned().await;
         let place = place.map_err(|_closed| ErrorCode::Internal)?;
         let start = Instant::now();
-        let fetch = AssertUnwindSafe(fetch(object, shared.limits.object_bytes)).catch_unwind();
+        let fetch = AssertUnwindSafe(fetch(object, shared.object_bytes())).catch_unwind();
         // Who panics shall not take the entry's answer with it.
         let bytes = fetch.await.unwrap_or_else(|_| Err(ErrorCode::Internal.into()))?;
         Ok(Self { bytes, took: start.elapsed(), _place: place })

@@ -99,13 +99,13 @@ impl<W: Wanted> Load<W> {
             return Some(Ok(bytes));
         }
         let start = Instant::now();
-        let read = self.frame.source.read(self.shared.limits.object_bytes);
+        let read = self.frame.source.read(self.shared.object_bytes());
         self.timings.fetch = start.elapsed();
         read
     }
 
     fn probe(&self, bytes: Bytes) -> Result<Encoded, ServeError> {
-        let header = probe(&bytes, &self.shared.limits.image)?;
+        let header = probe(&bytes, &self.shared.image())?;
         let size = (header.width, header.height);
         let needed = needed_scale(size, self.frame.region, &self.frame.inputs)?;
         Ok(Encoded { bytes, header, scale: header.scale_for(needed) })

@@ -233,6 +233,20 @@ fn nobody_overtakes_who_waits() {
 }
 
 #[tokio::test]
+async fn another_limit_wakes_who_waits_and_holds_for_who_comes() {
+    let budget = Budget::<()>::new(LIMIT);
+    let held = budget.try_claim(LIMIT).unwrap();
+    let raised = async { tokio::join!(budget.claim(2), async { budget.set_limit(LIMIT + 2) }).0 };
+    let more = tokio::time::timeout(Duration::from_secs(60), raised).await.expect("not woken");
+    budget.set_limit(4);
+    drop(held);
+    assert!(budget.try_claim(3).is_none());
+    assert!(budget.try_claim(2).is_some());
+    drop(more);
+    assert_eq!((budget.stats().pinned, budget.stats().limit), (0, 4));
+}
+
+#[tokio::test]
 async fn a_waiter_is_woken_by_a_release() {
     let budget = Budget::<()>::new(LIMIT);
     let held = budget.try_claim(LIMIT).unwrap();

@@ -137,6 +137,30 @@ async fn a_frame_larger_than_the_budget_is_loaded_alone() {
 }
 
 #[tokio::test]
+async fn other_limits_hold_for_loads_to_come() {
+    let loader = loader(8 * FRAME_BYTES, 2);
+    let code = async |image: ImageLimits, object_bytes, frame_bytes| {
+        let (concurrent_fetches, concurrent_loads) = (1, 1);
+        loader.set_limits(LoaderLimits {
+            object_bytes,
+            image,
+            frame_bytes,
+            concurrent_fetches,
+            concurrent_loads,
+        });
+        let frame = inline(&loader, samples::jpeg(64, 48));
+        load(&loader, &frame, &DETECTOR).await.err()
+    };
+    let wide = ImageLimits { width: 64, height: 48, pixels: 64 * 48 };
+    let narrow = ImageLimits { width: 63, ..wide };
+    assert_eq!(code(narrow, 1 << 20, FRAME_BYTES).await, Some(ErrorCode::ImageTooLarge));
+    assert_eq!(code(wide, 10, FRAME_BYTES).await, Some(ErrorCode::ObjectTooLarge));
+    assert_eq!(code(wide, 1 << 20, FRAME_BYTES).await, None);
+    let stats = loader.stats().budget;
+    assert_eq!((stats.limit, stats.pinned, stats.cached), (FRAME_BYTES, 0, 0));
+}
+
+#[tokio::test]
 async fn what_a_decoder_needs_besides_is_given_back() {
     let loader = loader(8 * FRAME_BYTES, 0);
     let frame = inline(&loader, samples::progressive_jpeg(64, 48));

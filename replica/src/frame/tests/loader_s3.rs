@@ -156,7 +156,7 @@ async fn a_fetch_ends_when_its_entry_departs() {
     let departed = Departed { in_fetch: 1, ..Departed::default() };
     assert_eq!(loader.stats().departed, departed);
     assert_eq!(server.told(), [("DEPARTED", 0, 0)]);
-    assert_eq!(loader.shared.fetches.available_permits(), 2);
+    assert_eq!(loader.shared.fetches().available_permits(), 2);
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn only_so_many_are_fetched_at_once() {
     for _ in 0..2 {
         timeout(HANG, asked.recv()).await.expect("it is not asked");
     }
-    assert_eq!(loader.shared.fetches.available_permits(), 0);
+    assert_eq!(loader.shared.fetches().available_permits(), 0);
     assert_eq!(server.asked().len(), 2, "the third waits");
     for _ in 0..3 {
         go_on.notify_one();

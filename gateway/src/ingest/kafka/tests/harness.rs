@@ -2,7 +2,7 @@ use std::{
     collections::HashMap,
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use framegate_batcher::Latest;
@@ -196,7 +196,9 @@ impl Harness {
         let intake = Arc::clone(&self.intake) as Arc<dyn Intake>;
         let sinks = Arc::new(Sinks::of(vec![Arc::clone(&self.sink) as Arc<dyn Sink>]));
         let observer = Some(Arc::clone(&self.observer) as Arc<dyn OutcomeObserver>);
-        KafkaIngest::start(&self.policy, intake, sinks, &self.registry, observer).await.unwrap()
+        KafkaIngest::start(&self.policy, SystemTime::now(), intake, sinks, &self.registry, observer)
+            .await
+            .unwrap()
     }
 
     /// Writes a record and waits for the broker's acknowledgement.
