@@ -76,7 +76,7 @@ def test_the_machine_binds(start_gateway, bucket: Path) -> None:
     calls = [gateway.start_predict("frames:good.jpg") for _ in range(64)]
     found = wait_until("the machine binds", lambda: bound_by(gateway, MACHINE))
     assert all(decision.machine_limit == 2 == decision.desired_replicas for decision in found)
-    assert found[0].explanation.endswith("held at 2 by the pool's share of limits.replica_threads")
+    assert found[0].explanation.endswith("held at 2 by the pool's share of limits.replica_threads and replica_memory")
     for call in calls:
         call.result()
 

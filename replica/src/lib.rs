@@ -32,7 +32,7 @@ pub use artifact::{
 };
 pub use artifact_folder::ArtifactFolder;
 pub use cost::{BatchCost, Batches};
-pub use executor::{Abandoned, Placement, Program, serve_orders};
+pub use executor::{Abandoned, Placement, Program, resident_memory, serve_orders};
 pub use job::FrameJob;
 pub use output::{
     Bounds, Class, Classification, Datatype, Detection, Element, ModelOutput, OutputTensor, Point,

@@ -59,8 +59,9 @@ impl fmt::Display for Summary<'_> {
 fn write_limits(f: &mut fmt::Formatter, limits: &Limits) -> fmt::Result {
     writeln!(
         f,
-        "limits: {} replica threads, {} MiB of decoded frames",
+        "limits: {} replica threads, {} MiB of replicas, {} MiB of decoded frames",
         limits.replica_threads,
+        limits.replica_memory >> 20,
         limits.frame_bytes >> 20
     )
 }

@@ -74,6 +74,7 @@ pub(super) fn replica(ReplicaView { id, placement, status, .. }: &ReplicaView) -
         placement: placement.into(),
         ongoing: count(status.ongoing),
         process_id: status.process_id.unwrap_or_default(),
+        memory_bytes: status.memory.unwrap_or_default(),
     }
 }
 

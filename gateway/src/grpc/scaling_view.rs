@@ -41,7 +41,7 @@ fn bound(bound: Bound) -> ScalingBound {
         Bound::Hysteresis => ScalingBound::Hysteresis,
         Bound::MinReplicas => ScalingBound::MinReplicas,
         Bound::MaxReplicas => ScalingBound::MaxReplicas,
-        Bound::MachineThreads => ScalingBound::Machine,
+        Bound::Machine => ScalingBound::Machine,
         Bound::UpscaleDelay => ScalingBound::UpscaleDelay,
         Bound::DownscaleDelay => ScalingBound::DownscaleDelay,
         Bound::DownscaleToZeroDelay => ScalingBound::DownscaleToZeroDelay,

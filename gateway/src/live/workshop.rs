@@ -16,14 +16,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     metrics::{PoolMetrics, Registry, bucket_observer},
     policy::{self, Backend, Limits, Model, Place},
-    pool::{MachineThreads, Pool, bounds},
+    pool::{Machine, Pool, bounds},
 };
 
 /// Makes pools and buckets. What it makes them with is the gateway's, whatever its policy.
 pub(super) struct Workshop {
     registry: Registry,
     loader: FrameLoader,
-    machine: MachineThreads,
+    machine: Machine,
     runtime: OnnxRuntime,
     /// What runs a replica in a process of its own.
     program: Arc<Program>,
@@ -36,7 +36,7 @@ impl Workshop {
         Self {
             registry: registry.clone(),
             loader: FrameLoader::new(loader_limits(limits)),
-            machine: MachineThreads::new(limits.replica_threads),
+            machine: Machine::new(bounds::machine(limits)),
             runtime: OnnxRuntime::default(),
             program: Arc::new(program),
             ending: CancellationToken::new(),
@@ -58,7 +58,7 @@ impl Workshop {
     /// From now on everything that it made keeps to these.
     pub(super) fn set_limits(&self, limits: &Limits) {
         self.loader.set_limits(loader_limits(limits));
-        self.machine.set(limits.replica_threads);
+        self.machine.set(bounds::machine(limits));
     }
 
     /// A pool without replicas, which starts with `initial_replicas`.

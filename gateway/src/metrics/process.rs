@@ -1,5 +1,6 @@
 use std::fs;
 
+use framegate_replica::resident_memory;
 use metrics::Gauge;
 
 use super::{Registry, names};
@@ -26,12 +27,12 @@ impl ProcessMetrics {
 
     /// Takes over what the kernel says now. It reads two files that are in memory.
     pub fn read_and_set(&self) {
-        let read = |name: &str| fs::read_to_string(format!("/proc/self/{name}")).ok();
-        if let Some(seconds) = read("stat").as_deref().and_then(cpu_seconds) {
+        let stat = fs::read_to_string("/proc/self/stat").ok();
+        if let Some(seconds) = stat.as_deref().and_then(cpu_seconds) {
             self.cpu_seconds.set(seconds);
         }
-        if let Some(bytes) = read("status").as_deref().and_then(resident_bytes) {
-            self.resident_bytes.set(bytes);
+        if let Some(bytes) = resident_memory() {
+            self.resident_bytes.set(bytes as f64);
         }
     }
 }
@@ -45,12 +46,6 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((user + system) as f64 / TICKS_PER_SECOND)
 }
 
-fn resident_bytes(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes as f64 * 1024.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,7 +55,5 @@ mod tests {
         let stat = "7 (a) b (c)) S 1 2 3 0 -1 64 100 0 9 0 150 50 0 0 20 0 8 0 44 55 66";
         assert_eq!(cpu_seconds(stat), Some(2.0));
         assert_eq!(cpu_seconds("7 (a) S 1"), None);
-        assert_eq!(resident_bytes("VmPeak: 9 kB\nVmRSS:\t  2048 kB\n"), Some(2_097_152.0));
-        assert_eq!(resident_bytes("Name: a"), None);
     }
 }

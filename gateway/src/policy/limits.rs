@@ -2,6 +2,8 @@
 
 use std::thread::available_parallelism;
 
+use sysinfo::System;
+
 use super::checks::Checks;
 use super::key::Key;
 use super::raw::RawLimits;
@@ -22,6 +24,8 @@ pub(super) const MESSAGE_BYTES: Key<u64> = Key::new(BYTES, KIB, GIB).or(20 * MIB
 pub(super) const CONCURRENT_FETCHES: Key<usize> = Key::new(whole(), 1, 4096).or(64);
 pub(super) const REPLICA_THREADS: Key<usize> =
     Key::new(whole(), 1, 4096).or_words("2 × cores of the machine");
+pub(super) const REPLICA_MEMORY: Key<u64> =
+    Key::new(BYTES, MIB, 1024 * TIB).or_words("3/4 of the memory that the process may use");
 
 /// What is bounded before anything is allocated.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +46,8 @@ pub struct Limits {
     pub concurrent_fetches: usize,
     /// Intra-op threads of all local replicas together. Default 2 × cores, 1 to 4,096.
     pub replica_threads: usize,
+    /// Memory of all local replicas together, in bytes. Default 3/4 of what the process may use, 1 MiB to 1 PiB.
+    pub replica_memory: u64,
 }
 
 impl Limits {
@@ -58,6 +64,10 @@ impl Limits {
                 .replica_threads
                 .as_ref()
                 .map_or_else(default_threads, |text| checks.required(text, REPLICA_THREADS)),
+            replica_memory: raw
+                .replica_memory
+                .as_ref()
+                .map_or_else(default_memory, |text| checks.required(text, REPLICA_MEMORY)),
             concurrent_fetches: checks.value(&raw.concurrent_fetches, CONCURRENT_FETCHES),
         }
     }
@@ -66,4 +76,16 @@ impl Limits {
 /// Two for each core, so that one replica computes while another waits.
 fn default_threads() -> usize {
     available_parallelism().map_or(2, |cores| 2 * cores.get())
+}
+
+/// The rest is for frames, connections and the system. What the process may use is what its control
+/// group allows, else all that the machine has; a system that says neither sets no limit.
+fn default_memory() -> u64 {
+    let Ok(mut system) = System::new() else { return REPLICA_MEMORY.most };
+    system.refresh_memory();
+    let allowed = system.cgroup_limits().map(|limits| limits.total_memory);
+    match allowed.unwrap_or(u64::MAX).min(system.total_memory()) {
+        0 => REPLICA_MEMORY.most,
+        may_use => may_use / 4 * 3,
+    }
 }

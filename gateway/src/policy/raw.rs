@@ -91,6 +91,10 @@ pub(super) struct RawLimits {
     /// Threads that the replicas of all models may compute with, together.
     #[schemars(transform = limits::REPLICA_THREADS.form())]
     pub replica_threads: Option<Text>,
+    /// Memory that the replicas of all models may take, together: what each took when its model was opened. Of a thread
+    /// that is a guess.
+    #[schemars(transform = limits::REPLICA_MEMORY.form())]
+    pub replica_memory: Option<Text>,
     /// Objects fetched at once from all buckets on S3.
     #[schemars(transform = limits::CONCURRENT_FETCHES.form())]
     pub concurrent_fetches: Option<Text>,

@@ -46,6 +46,7 @@ pub fn limits(limits: &Limits) -> Keys {
         message_bytes,
         concurrent_fetches,
         replica_threads,
+        replica_memory,
     } = limits;
     vec![
         ("frame_bytes", bytes(*frame_bytes)),
@@ -56,6 +57,7 @@ pub fn limits(limits: &Limits) -> Keys {
         ("message_bytes", bytes(*message_bytes as u64)),
         ("concurrent_fetches", concurrent_fetches.to_string()),
         ("replica_threads", replica_threads.to_string()),
+        ("replica_memory", bytes(*replica_memory)),
     ]
 }
 

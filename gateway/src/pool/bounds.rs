@@ -2,7 +2,8 @@
 
 use framegate_batcher::{BatchLimits, PoolLimits, Sizing};
 
-use crate::policy::{Backend, Batching, Model};
+use super::machine::Resources;
+use crate::policy::{Backend, Batching, Limits, Model};
 
 /// The bounds of its queue and, under a `latency_slo`, what sizes its batches. Those are executed
 /// alone until they are measured.
@@ -18,6 +19,11 @@ pub(crate) fn limits(model: &Model) -> (PoolLimits, Option<Sizing>) {
     };
     let Model { max_queued_requests: max_queued, max_queued_ingest, .. } = *model;
     (PoolLimits { max_queued, max_queued_ingest, batch }, sizing)
+}
+
+/// What all replicas may have together.
+pub(crate) fn machine(limits: &Limits) -> Resources {
+    Resources { threads: limits.replica_threads, memory: limits.replica_memory }
 }
 
 /// The machine's threads that one replica takes.

@@ -4,7 +4,7 @@ use super::scaling::{Bound, Decision};
 use crate::policy::{Autoscaling, Target};
 
 /// The steps of a decision, such as "demand 37.2 (ongoing 30.1 + shed 5.0 + waiting 2.1) / target
-/// 16 = 2.3 → 3 replicas; held at 2 by the pool's share of limits.replica_threads".
+/// 16 = 2.3 → 3 replicas; held at 2 by the pool's share of limits.replica_threads and replica_memory".
 pub fn explain(decision: &Decision, policy: &Autoscaling) -> String {
     let inputs = &decision.inputs;
     let terms = [("ongoing", inputs.ongoing), ("shed", inputs.shed), ("waiting", inputs.waiting)];
@@ -38,8 +38,10 @@ fn limit(decision: &Decision, policy: &Autoscaling) -> Option<String> {
         Bound::Hysteresis => format!("kept at {desired}, the difference is below 10 %"),
         Bound::MinReplicas => format!("raised to {desired} by min_replicas"),
         Bound::MaxReplicas => format!("held at {desired} by max_replicas"),
-        Bound::MachineThreads => {
-            format!("held at {desired} by the pool's share of limits.replica_threads")
+        Bound::Machine => {
+            format!(
+                "held at {desired} by the pool's share of limits.replica_threads and replica_memory"
+            )
         }
         Bound::UpscaleDelay => {
             format!("kept at {desired} until upscale_delay ({:?}) has passed", policy.upscale_delay)
@@ -96,7 +98,11 @@ mod tests {
             (Bound::Hysteresis, 2, "; kept at 2, the difference is below 10 %"),
             (Bound::MinReplicas, 4, "; raised to 4 by min_replicas"),
             (Bound::MaxReplicas, 2, "; held at 2 by max_replicas"),
-            (Bound::MachineThreads, 2, "; held at 2 by the pool's share of limits.replica_threads"),
+            (
+                Bound::Machine,
+                2,
+                "; held at 2 by the pool's share of limits.replica_threads and replica_memory",
+            ),
             (Bound::UpscaleDelay, 1, "; kept at 1 until upscale_delay (500ms) has passed"),
             (
                 Bound::DownscaleToZeroDelay,

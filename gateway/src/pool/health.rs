@@ -25,10 +25,12 @@ pub(super) struct Condition<'a> {
     pub(super) replicas: &'a [ReplicaView],
     /// `min_replicas`.
     pub(super) min_replicas: u32,
-    /// How many replicas the machine's threads allow.
+    /// How many replicas the machine allows.
     pub(super) machine_limit: u32,
     /// Whether the model's files could be read; without, no entry can be taken.
     pub(super) is_known: bool,
+    /// What a replica and all of them may take, in bytes, if the least of all pools do not fit.
+    pub(super) lacks_memory: Option<(u64, u64)>,
     /// Threads that hang in a batch.
     pub(super) abandoned: usize,
     /// `latency_slo`, and what one entry takes, if that does not keep it.
@@ -77,6 +79,14 @@ impl Condition<'_> {
                 "limits.replica_threads has room for {all} of {min} replicas (min_replicas)"
             ));
         }
+        if let Some((each, all)) = self.lacks_memory {
+            return Some(format!(
+                "limits.replica_memory ({} MiB) has no room for min_replicas of all models; a \
+                 replica of this one takes {} MiB",
+                all >> 20,
+                each >> 20,
+            ));
+        }
         self.too_slow.map(|(slo, alone)| {
             format!(
                 "latency_slo ({slo:?}) is not kept, since a frame alone takes {alone:.1?} and may \
@@ -102,6 +112,7 @@ mod tests {
         min_replicas: 0,
         machine_limit: 8,
         is_known: true,
+        lacks_memory: None,
         abandoned: 0,
         too_slow: None,
     };
@@ -177,6 +188,19 @@ mod tests {
         let health = judge(2);
         assert!(health.serving && !health.ready);
         assert!(health.problem.starts_with("2 threads of the model hang"), "{}", health.problem);
+    }
+
+    #[test]
+    fn too_little_memory_is_told() {
+        let replicas = [view(Running, "")];
+        let lacks_memory = Some((400 << 20, 1000 << 20));
+        let health = Condition { replicas: &replicas, lacks_memory, ..WELL }.judge();
+        assert!(health.serving && health.ready);
+        assert_eq!(
+            health.problem,
+            "limits.replica_memory (1000 MiB) has no room for min_replicas of all models; a replica \
+             of this one takes 400 MiB"
+        );
     }
 
     #[test]

@@ -1,87 +1,105 @@
 use std::{
     collections::BTreeMap,
+    ops::{Add, Mul},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// The threads that all replicas of this machine may have together (`limits.replica_threads`), and
-/// what its pools want of them.
+/// What all replicas of this machine may have together (`limits.replica_threads` and
+/// `limits.replica_memory`), and what its pools want of it.
 ///
-/// Where they do not suffice for all, each pool may have its max-min fair share: one that wants
-/// less than an even part gets all of that, and what it leaves is for the others. Replicas are
-/// whole, and `min_replicas` come first.
+/// Where it does not suffice for all, each pool may have its fair share: one that wants less than
+/// an even part gets all of that, and what it leaves is for the others. What counts of a pool is its
+/// dominant share, the larger of those that it has of threads and of memory. Replicas are whole, and
+/// `min_replicas` come first.
 ///
-/// While a pool takes the place of another, both hold threads: the new one's first replicas go beyond
-/// what is free ([`PoolThreads::take_over`]), since the old one's are about to go. No other pool is
-/// held back for it, but for as long as nothing is free.
+/// While a pool takes the place of another, both hold something: the new one's first replicas go
+/// beyond what is free ([`PoolShare::take_over`]), since the old one's are about to go. No other pool
+/// is held back for it, but for as long as nothing is free.
 #[derive(Debug, Clone)]
-pub struct MachineThreads {
+pub struct Machine {
     ledger: Arc<Mutex<Ledger>>,
+}
+
+/// What one replica takes, or several do together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Intra-op threads.
+    pub threads: usize,
+    /// Bytes.
+    pub memory: u64,
 }
 
 /// One pool's part of the machine.
 ///
 /// Dropping it takes the pool out of the ledger.
 #[derive(Debug)]
-pub struct PoolThreads {
-    machine: MachineThreads,
+pub struct PoolShare {
+    machine: Machine,
     /// Its place in the ledger.
     number: u64,
-    /// Threads of one replica.
-    threads: usize,
 }
 
-/// Threads of one replica; dropping it frees them.
+/// What one replica takes; dropping it frees that.
 #[derive(Debug)]
-pub struct ThreadPermit {
-    machine: MachineThreads,
-    threads: usize,
+pub struct Permit {
+    machine: Machine,
+    /// The pool's place in the ledger.
+    number: u64,
 }
 
 #[derive(Debug)]
 struct Ledger {
-    all: usize,
-    held: usize,
+    all: Resources,
     /// By the number of the pool; that of the oldest is the lowest.
-    wants: BTreeMap<u64, Want>,
+    accounts: BTreeMap<u64, Account>,
     next: u64,
 }
 
-/// What a pool wants.
+/// What a pool has and wants.
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    /// Of one replica: no threads for a simulated one, no memory before it was measured.
+    each: Resources,
+    /// Replicas that it has.
+    held: u32,
+    /// None once it is about to end.
+    want: Option<Want>,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Want {
-    /// Threads of one replica; none for a simulated one.
-    threads: usize,
     /// Replicas that it gets in any case.
     least: u32,
     replicas: u32,
 }
 
-impl MachineThreads {
-    /// A machine with this many threads for replicas.
-    pub fn new(threads: usize) -> Self {
-        let ledger = Ledger { all: threads, held: 0, wants: BTreeMap::new(), next: 0 };
+impl Machine {
+    /// A machine that has so much for replicas.
+    pub fn new(all: Resources) -> Self {
+        let ledger = Ledger { all, accounts: BTreeMap::new(), next: 0 };
         Self { ledger: Arc::new(Mutex::new(ledger)) }
     }
 
-    /// A further pool, of replicas of so many `threads`, `least` of which it gets in any case: those
-    /// of all pools together must fit.
-    pub fn join(&self, threads: usize, least: u32) -> PoolThreads {
+    /// A further pool, of replicas of so many `threads`, `least` of which it gets in any case: the
+    /// threads of those of all pools together must fit.
+    pub fn join(&self, threads: usize, least: u32) -> PoolShare {
         let mut ledger = self.lock();
         let number = ledger.next;
         ledger.next += 1;
-        ledger.wants.insert(number, Want { threads, least, replicas: least });
-        PoolThreads { machine: self.clone(), number, threads }
+        let each = Resources { threads, memory: 0 };
+        let want = Some(Want { least, replicas: least });
+        ledger.accounts.insert(number, Account { each, held: 0, want });
+        PoolShare { machine: self.clone(), number }
     }
 
-    /// How many threads there are from now on. What pools hold beyond that they give back as their
-    /// replicas go.
-    pub fn set(&self, threads: usize) {
-        self.lock().all = threads;
+    /// How much there is from now on. What pools hold beyond that they give back as their replicas go.
+    pub fn set(&self, all: Resources) {
+        self.lock().all = all;
     }
 
     /// How many replicas of so many threads could run if there were no others.
     pub fn replicas_alone(&self, threads: usize) -> u32 {
-        let most = self.lock().all.checked_div(threads);
+        let most = self.lock().all.threads.checked_div(threads);
         most.map_or(u32::MAX, |most| u32::try_from(most).unwrap_or(u32::MAX))
     }
 
@@ -90,85 +108,175 @@ impl MachineThreads {
     }
 }
 
-impl PoolThreads {
+impl PoolShare {
     /// The pool wants so many replicas from now on, whatever it may have.
     pub fn want(&self, replicas: u32) {
-        if let Some(want) = self.machine.lock().wants.get_mut(&self.number) {
-            want.replicas = replicas;
-        }
+        self.change(|account| {
+            account.want = account.want.map(|want| Want { replicas, ..want });
+        });
     }
 
     /// From now on the pool gets `least` replicas in any case.
     pub fn need(&self, least: u32) {
-        if let Some(want) = self.machine.lock().wants.get_mut(&self.number) {
-            *want = Want { least, replicas: want.replicas.max(least), ..*want };
-        }
+        self.change(|account| {
+            let need = |want: Want| Want { least, replicas: want.replicas.max(least) };
+            account.want = account.want.map(need);
+        });
+    }
+
+    /// A replica takes so much memory, in bytes.
+    pub fn measured(&self, memory: u64) {
+        self.change(|account| account.each.memory = memory);
     }
 
     /// The pool is about to end: it has no share any more and keeps what it holds until then.
     pub fn leave(&self) {
-        self.machine.lock().wants.remove(&self.number);
+        self.change(|account| account.want = None);
     }
 
     /// How many replicas the pool may have, if it wants as many, beside what the others want.
-    /// Without threads of their own they are never limited, nor by a share after the pool has left.
+    /// Those that take nothing are never limited, nor is a pool that has left.
     pub fn limit(&self) -> u32 {
         let ledger = self.machine.lock();
-        let Some(place) = ledger.wants.keys().position(|number| *number == self.number) else {
+        let (numbers, mut wants): (Vec<u64>, Vec<(Resources, Want)>) = ledger.wants().unzip();
+        let Some(place) = numbers.iter().position(|number| *number == self.number) else {
             return u32::MAX;
         };
-        let mut wants: Vec<Want> = ledger.wants.values().copied().collect();
-        wants[place].replicas = u32::MAX;
+        wants[place].1.replicas = u32::MAX;
         shares(ledger.all, &wants)[place]
     }
 
-    /// Takes the threads of one more replica, if they are free.
-    pub fn take(&self) -> Option<ThreadPermit> {
-        let mut ledger = self.machine.lock();
-        let held = ledger.held + self.threads;
-        // Without threads of their own replicas go even where others hold too many.
-        if self.threads > 0 && held > ledger.all {
-            return None;
-        }
-        ledger.held = held;
-        Some(ThreadPermit { machine: self.machine.clone(), threads: self.threads })
+    /// The memory of one replica and of the machine, in bytes, where that has no room for the least
+    /// replicas of all pools.
+    pub fn lacks_memory(&self) -> Option<(u64, u64)> {
+        let ledger = self.machine.lock();
+        let each = ledger.accounts.get(&self.number)?.each.memory;
+        let least = ledger.wants().map(|(_, (each, want))| each.memory * u64::from(want.least));
+        (each > 0 && least.sum::<u64>() > ledger.all.memory).then_some((each, ledger.all.memory))
     }
 
-    /// The same for a pool that takes the place of another one: it does not wait for the threads that
-    /// the other one still holds.
-    pub fn take_over(&self) -> ThreadPermit {
-        self.machine.lock().held += self.threads;
-        ThreadPermit { machine: self.machine.clone(), threads: self.threads }
+    /// Takes what one more replica needs, if it is free.
+    pub fn take(&self) -> Option<Permit> {
+        let mut ledger = self.machine.lock();
+        let each = ledger.accounts.get(&self.number)?.each;
+        let (held, all) = (ledger.held() + each, ledger.all);
+        // Those that take nothing go even where others hold too much.
+        let lacks_threads = each.threads > 0 && held.threads > all.threads;
+        let lacks_memory = each.memory > 0 && held.memory > all.memory;
+        (!lacks_threads && !lacks_memory).then(|| self.hold(&mut ledger))
+    }
+
+    /// The same for a pool that takes the place of another one: it does not wait for what the other
+    /// one still holds.
+    pub fn take_over(&self) -> Permit {
+        self.hold(&mut self.machine.lock())
+    }
+
+    fn hold(&self, ledger: &mut Ledger) -> Permit {
+        if let Some(account) = ledger.accounts.get_mut(&self.number) {
+            account.held += 1;
+        }
+        Permit { machine: self.machine.clone(), number: self.number }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Account)) {
+        self.machine.lock().change(self.number, change);
     }
 }
 
-impl Drop for PoolThreads {
+impl Drop for PoolShare {
     fn drop(&mut self) {
         self.leave();
     }
 }
 
-impl Drop for ThreadPermit {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.machine.lock().held -= self.threads;
+        self.machine.lock().change(self.number, |account| account.held -= 1);
     }
 }
 
-/// The replicas that each pool may have of `threads`: max-min fair, by progressive filling (Bertsekas
-/// and Gallager, *Data Networks*, 6.5.2), in whole replicas. Among pools with as many threads, the
-/// first comes first.
-fn shares(threads: usize, wants: &[Want]) -> Vec<u32> {
-    let first = |want: &Want| if want.threads == 0 { want.replicas } else { want.least };
+impl Ledger {
+    /// Changes an account, and closes it if nothing is left of it.
+    fn change(&mut self, number: u64, change: impl FnOnce(&mut Account)) {
+        let Some(account) = self.accounts.get_mut(&number) else { return };
+        change(account);
+        if account.held == 0 && account.want.is_none() {
+            self.accounts.remove(&number);
+        }
+    }
+
+    fn held(&self) -> Resources {
+        let held = self.accounts.values().map(|account| account.each * account.held);
+        held.fold(Resources::default(), Resources::add)
+    }
+
+    /// What the pools want that have not left.
+    fn wants(&self) -> impl Iterator<Item = (u64, (Resources, Want))> {
+        let wants = |(number, account): (&u64, &Account)| {
+            account.want.map(|want| (*number, (account.each, want)))
+        };
+        self.accounts.iter().filter_map(wants)
+    }
+}
+
+impl Add for Resources {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let threads = self.threads.saturating_add(other.threads);
+        Self { threads, memory: self.memory.saturating_add(other.memory) }
+    }
+}
+
+impl Mul<u32> for Resources {
+    type Output = Self;
+
+    fn mul(self, times: u32) -> Self {
+        let threads = self.threads.saturating_mul(times as usize);
+        Self { threads, memory: self.memory.saturating_mul(times.into()) }
+    }
+}
+
+impl Resources {
+    /// What is left of it.
+    fn without(self, taken: Self) -> Self {
+        let threads = self.threads.saturating_sub(taken.threads);
+        Self { threads, memory: self.memory.saturating_sub(taken.memory) }
+    }
+
+    fn fits(self, left: Self) -> bool {
+        self.threads <= left.threads && self.memory <= left.memory
+    }
+
+    /// The larger of the parts that it is of a whole.
+    fn dominant_share(self, all: Self) -> f64 {
+        let threads = self.threads as f64 / all.threads.max(1) as f64;
+        threads.max(self.memory as f64 / all.memory.max(1) as f64)
+    }
+}
+
+/// The replicas that each pool may have: dominant resource fairness (Ghodsi and others, NSDI 2011)
+/// by progressive filling, in whole replicas; of threads alone that is max-min fair. Among pools of
+/// an equal share, the first comes first.
+fn shares(all: Resources, wants: &[(Resources, Want)]) -> Vec<u32> {
+    let takes_nothing = |each: Resources| each == Resources::default();
+    let first = |(each, want): &(Resources, Want)| {
+        if takes_nothing(*each) { want.replicas } else { want.least }
+    };
     let mut shares: Vec<u32> = wants.iter().map(first).collect();
-    let taken = |(want, share): (&Want, &u32)| want.threads * *share as usize;
-    let mut left = threads.saturating_sub(wants.iter().zip(&shares).map(taken).sum());
+    let taken = |((each, _), share): (&(Resources, Want), &u32)| *each * *share;
+    let mut left =
+        all.without(wants.iter().zip(&shares).map(taken).fold(Resources::default(), Add::add));
     loop {
-        let hungry = wants.iter().zip(&shares).enumerate().filter(|(_, (want, share))| {
-            want.threads > 0 && want.threads <= left && **share < want.replicas
+        let hungry = wants.iter().zip(&shares).enumerate().filter(|(_, ((each, want), share))| {
+            !takes_nothing(*each) && each.fits(left) && **share < want.replicas
         });
-        let Some((poorest, _)) = hungry.min_by_key(|(_, of)| taken(*of)) else { return shares };
+        let share_of = |of| taken(of).dominant_share(all);
+        let poorest = hungry.min_by(|(_, a), (_, b)| share_of(*a).total_cmp(&share_of(*b)));
+        let Some((poorest, _)) = poorest else { return shares };
         shares[poorest] += 1;
-        left -= wants[poorest].threads;
+        left = left.without(wants[poorest].0);
     }
 }
 
@@ -178,13 +286,19 @@ mod tests {
 
     use super::*;
 
-    fn want(threads: usize, least: u32, replicas: u32) -> Want {
-        Want { threads, least, replicas }
+    const MIB: u64 = 1 << 20;
+
+    fn threads(threads: usize) -> Resources {
+        Resources { threads, memory: 1000 * MIB }
+    }
+
+    fn want(threads: usize, least: u32, replicas: u32) -> (Resources, Want) {
+        (Resources { threads, memory: 0 }, Want { least, replicas })
     }
 
     #[test]
     fn shares_are_even_and_what_one_leaves_is_for_the_others() {
-        for (threads, wants, expected) in [
+        for (all, wants, expected) in [
             (4, vec![want(1, 1, 3), want(1, 1, 2)], vec![2, 2]),
             (4, vec![want(1, 1, 9), want(1, 1, 1)], vec![3, 1]),
             (9, vec![want(1, 0, 9), want(1, 0, 2), want(1, 0, 9)], vec![4, 2, 3]),
@@ -194,13 +308,13 @@ mod tests {
             (3, vec![want(2, 1, 9), want(2, 0, 9)], vec![1, 0]),
             (2, vec![want(0, 1, 7), want(1, 0, 9)], vec![7, 2]),
         ] {
-            assert_eq!(shares(threads, &wants), expected, "{threads} {wants:?}");
+            assert_eq!(shares(threads(all), &wants), expected, "{all} {wants:?}");
         }
     }
 
     #[test]
     fn a_pool_is_limited_by_what_the_others_want() {
-        let machine = MachineThreads::new(4);
+        let machine = Machine::new(threads(4));
         let [first, second] = [1, 1].map(|least| machine.join(1, least));
         assert_eq!((first.limit(), second.limit()), (3, 3));
         second.want(2);
@@ -212,7 +326,7 @@ mod tests {
 
     #[test]
     fn permits_come_back() {
-        let machine = MachineThreads::new(5);
+        let machine = Machine::new(threads(5));
         let [two, four] = [2, 4].map(|threads| machine.join(threads, 0));
         let first = two.take().expect("5 are free");
         assert!(four.take().is_none());
@@ -222,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_pool_that_takes_the_place_of_another_goes_beyond_for_a_while() {
-        let machine = MachineThreads::new(2);
+        let machine = Machine::new(threads(2));
         let [old, other] = [1, 1].map(|least| machine.join(1, least));
         let held = [old.take(), other.take()].map(|permit| permit.expect("2 are free"));
         let new = machine.join(1, 0);
@@ -242,22 +356,57 @@ mod tests {
 
     #[test]
     fn pools_that_have_gone_are_forgotten() {
-        let machine = MachineThreads::new(4);
+        let machine = Machine::new(threads(4));
         let stays = machine.join(1, 1);
         for _ in 0..100 {
             let goes = machine.join(1, 1);
             goes.want(9);
             assert_eq!(stays.limit(), 2);
         }
-        assert_eq!((stays.limit(), machine.lock().wants.len()), (4, 1));
+        assert_eq!((stays.limit(), machine.lock().accounts.len()), (4, 1));
+    }
+
+    #[test]
+    fn memory_limits_replicas_once_it_is_measured() {
+        let machine = Machine::new(threads(8));
+        let [small, large] = [1, 1].map(|least| machine.join(1, least));
+        let held = [&small, &large].map(PoolShare::take);
+        assert_eq!(large.limit(), 7);
+        small.measured(100 * MIB);
+        large.measured(400 * MIB);
+        assert_eq!((small.limit(), large.limit()), (6, 2), "beside the least of the other");
+        assert_eq!(large.lacks_memory(), None);
+        let second = large.take().expect("900 MiB fit");
+        assert!(large.take().is_none());
+        drop(second);
+        // Large replicas count by their memory, small ones by their threads, and have less.
+        small.want(9);
+        large.want(9);
+        assert_eq!((small.limit(), large.limit()), (6, 1));
+        large.need(3);
+        assert_eq!(large.lacks_memory(), Some((400 * MIB, 1000 * MIB)));
+        drop(held);
+    }
+
+    #[test]
+    fn what_a_pool_holds_counts_after_it_has_left() {
+        let machine = Machine::new(threads(2));
+        let old = machine.join(1, 1);
+        let held = [old.take(), old.take()];
+        drop(old);
+        let new = machine.join(1, 1);
+        assert!(new.take().is_none());
+        drop(held);
+        assert!(new.take().is_some());
+        assert_eq!(machine.lock().accounts.len(), 1);
     }
 
     #[test]
     fn another_number_of_threads_holds_at_once() {
-        let machine = MachineThreads::new(4);
+        let machine = Machine::new(threads(4));
         let pool = machine.join(1, 1);
         let held: Vec<_> = (0..4).filter_map(|_| pool.take()).collect();
-        machine.set(2);
+        machine.set(threads(2));
         assert_eq!((held.len(), pool.limit(), machine.replicas_alone(2)), (4, 2, 1));
         drop(held);
         let held: Vec<_> = (0..4).filter_map(|_| pool.take()).collect();
@@ -270,19 +419,19 @@ mod tests {
             threads in 0usize..40,
             wants in prop::collection::vec((1usize..4, 0u32..20), 1..6),
         ) {
-            let wants: Vec<Want> = wants.into_iter().map(|(each, all)| want(each, 0, all)).collect();
-            let shares = shares(threads, &wants);
+            let wants: Vec<_> = wants.into_iter().map(|(each, all)| want(each, 0, all)).collect();
+            let shares = shares(super::tests::threads(threads), &wants);
             let taken: Vec<usize> =
-                wants.iter().zip(&shares).map(|(w, share)| w.threads * *share as usize).collect();
+                wants.iter().zip(&shares).map(|((each, _), share)| each.threads * *share as usize).collect();
             let left = threads - taken.iter().sum::<usize>();
-            for (want, (share, has)) in wants.iter().zip(shares.iter().zip(&taken)) {
+            for ((each, want), (share, has)) in wants.iter().zip(shares.iter().zip(&taken)) {
                 prop_assert!(*share <= want.replicas);
                 if *share < want.replicas {
-                    prop_assert!(want.threads > left, "free threads");
-                    for (other, more) in wants.iter().zip(&taken) {
+                    prop_assert!(each.threads > left, "free threads");
+                    for ((other, _), more) in wants.iter().zip(&taken) {
                         let without_its_last = more.saturating_sub(other.threads);
                         // It is no more, but where the last threads were too few for this one.
-                        prop_assert!(without_its_last < *has + want.threads);
+                        prop_assert!(without_its_last < *has + each.threads);
                     }
                 }
             }

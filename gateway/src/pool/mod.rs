@@ -31,7 +31,7 @@ pub use autoscaler::WaitingDemand;
 pub use decisions::{Decisions, KeptDecision, ReplicaCounts};
 pub use explanation::explain;
 pub use health::PoolHealth;
-pub use machine::MachineThreads;
+pub use machine::Machine;
 pub use replicas::ReplicaView;
 
 use crate::{board::Passage, metrics::PoolMetrics, policy};
@@ -65,7 +65,7 @@ impl Pool {
     pub fn new(
         model: policy::Model,
         spec: ReplicaSpec,
-        machine: &MachineThreads,
+        machine: &Machine,
         metrics: PoolMetrics,
         initial: u32,
         ending: CancellationToken,
@@ -156,6 +156,7 @@ impl Pool {
             min_replicas: self.autoscaling().min_replicas,
             machine_limit: replicas.machine_limit(),
             is_known: self.spec.facts().is_some(),
+            lacks_memory: replicas.lacks_memory(),
             abandoned: self.spec.abandoned.count(),
             too_slow: self.spec.cost.too_slow(),
         };

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tracing::info;
 
 use super::{
-    machine::{PoolThreads, ThreadPermit},
+    machine::{Permit, PoolShare},
     slot::Slot,
 };
 use crate::board::Tally;
@@ -14,7 +14,7 @@ use crate::board::Tally;
 /// The replicas of one pool.
 pub(super) struct Replicas {
     spec: Arc<ReplicaSpec>,
-    machine: PoolThreads,
+    machine: PoolShare,
     /// Counts all that a model ever had, for the ids.
     tally: Arc<Tally>,
     /// No more are started.
@@ -36,7 +36,7 @@ pub struct ReplicaView {
 }
 
 impl Replicas {
-    pub(super) fn new(spec: ReplicaSpec, machine: PoolThreads, tally: Arc<Tally>) -> Self {
+    pub(super) fn new(spec: ReplicaSpec, machine: PoolShare, tally: Arc<Tally>) -> Self {
         Self { spec: Arc::new(spec), machine, tally, stopped: false, slots: Vec::new() }
     }
 
@@ -46,7 +46,7 @@ impl Replicas {
         u32::try_from(staying).unwrap_or(u32::MAX)
     }
 
-    /// How many this pool may have of the machine's threads, beside what the other pools want.
+    /// How many this pool may have of the machine, beside what the other pools want.
     pub(super) fn machine_limit(&self) -> u32 {
         self.machine.limit()
     }
@@ -74,16 +74,35 @@ impl Replicas {
         }
     }
 
-    fn start(&mut self, threads: ThreadPermit) {
+    fn start(&mut self, threads: Permit) {
         let id: Arc<str> = format!("{}-{}", self.spec.model, self.tally.next_replica()).into();
         info!(replica = %id, "replica starting");
         self.slots.push(Slot::start(self.spec.clone(), id, threads));
     }
 
-    /// Starts or drains replicas until `desired` are staying, as far as threads are free: those of
-    /// draining replicas come free when these are gone.
+    /// What one replica takes, and what there is, if that is too little for the least of all pools.
+    pub(super) fn lacks_memory(&self) -> Option<(u64, u64)> {
+        self.machine.lacks_memory()
+    }
+
+    /// What one replica takes, in bytes, by those that were measured. A process is known; what is too
+    /// much for a thread was taken by others that started with it.
+    fn measure(&self) {
+        let measured = self.slots.iter().filter_map(|slot| slot.status().memory);
+        let memory = match self.spec.placement {
+            Placement::Thread => measured.min(),
+            Placement::Process(_) => measured.max(),
+        };
+        if let Some(memory) = memory {
+            self.machine.measured(memory);
+        }
+    }
+
+    /// Starts or drains replicas until `desired` are staying, as far as the machine has room: what
+    /// draining replicas have comes free when these are gone.
     pub(super) fn reconcile(&mut self, desired: u32) {
         self.slots.retain(|slot| !slot.is_gone());
+        self.measure();
         while self.staying() < desired && !self.stopped {
             let Some(threads) = self.machine.take() else { break };
             self.start(threads);

@@ -23,7 +23,7 @@ pub struct Inputs {
     pub waiting: f64,
     /// Measured cost of one entry on one replica, once known.
     pub cost: Option<Duration>,
-    /// How many replicas the machine's threads allow to this pool, beside what other pools want.
+    /// How many replicas the machine allows to this pool, beside what other pools want.
     pub machine_limit: u32,
 }
 
@@ -61,8 +61,8 @@ pub enum Bound {
     MinReplicas,
     /// `max_replicas`.
     MaxReplicas,
-    /// The pool's share of `limits.replica_threads`.
-    MachineThreads,
+    /// The pool's share of `limits.replica_threads` and `limits.replica_memory`.
+    Machine,
     /// `upscale_delay` has not passed yet.
     UpscaleDelay,
     /// `downscale_delay` has not passed yet.
@@ -145,7 +145,7 @@ impl Scaler {
         // The minimum is guaranteed when the policy is read.
         let allowed = inputs.machine_limit.max(self.policy.min_replicas);
         let (wanted, clamp) =
-            if wanted > allowed { (allowed, Bound::MachineThreads) } else { (wanted, clamp) };
+            if wanted > allowed { (allowed, Bound::Machine) } else { (wanted, clamp) };
         let bound = if wanted > self.desired {
             self.grow(inputs.now, wanted, clamp)
         } else {

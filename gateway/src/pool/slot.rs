@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::machine::ThreadPermit;
+use super::machine::Permit;
 use crate::backoff::{Backoff, chance};
 
 /// A replica's place in its pool: keeps one replica running until it is drained.
@@ -34,7 +34,7 @@ struct Keeper {
     failure: Arc<Mutex<Option<Failure>>>,
     drain: CancellationToken,
     /// Held until the replica is gone.
-    _threads: ThreadPermit,
+    _threads: Permit,
 }
 
 /// How the replica failed last.
@@ -49,7 +49,7 @@ struct Failure {
 const PROVEN_AFTER: Duration = Duration::from_secs(1);
 
 impl Slot {
-    pub(super) fn start(spec: Arc<ReplicaSpec>, id: Arc<str>, threads: ThreadPermit) -> Self {
+    pub(super) fn start(spec: Arc<ReplicaSpec>, id: Arc<str>, threads: Permit) -> Self {
         let (sender, status) = watch::channel(ReplicaStatus::new(ReplicaState::Starting));
         let drain = CancellationToken::new();
         let failure = Arc::new(Mutex::new(None));

@@ -28,7 +28,10 @@ pub use self::{
     record::{Counts, record},
     report::{ModelReport, Reading, Report, Sample},
 };
-use crate::{policy::Policy, pool::MachineThreads};
+use crate::{
+    policy::Policy,
+    pool::{Machine, bounds},
+};
 
 /// Samples of the timeline at most.
 const SAMPLES: u32 = 600;
@@ -61,8 +64,7 @@ struct World {
 
 impl World {
     fn new(policy: &Policy, trace: &Trace) -> anyhow::Result<Self> {
-        let (clock, machine) =
-            (Clock::simulated(), MachineThreads::new(policy.limits.replica_threads));
+        let (clock, machine) = (Clock::simulated(), Machine::new(bounds::machine(&policy.limits)));
         let mut pools = Vec::new();
         for model in &policy.models {
             let feeds = |ingest: &&crate::policy::Ingest| ingest.models.contains(&model.name);

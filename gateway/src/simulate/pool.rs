@@ -21,7 +21,7 @@ use crate::{
     pool::{
         bounds,
         deciding::{Deciding, PERIOD, Reading as PoolReading, SHORTEST_PERIOD},
-        machine::{MachineThreads, PoolThreads, ThreadPermit},
+        machine::{Machine, Permit, PoolShare},
     },
 };
 
@@ -76,7 +76,7 @@ pub(super) struct SimulatedPool {
     decided_at: Duration,
     /// Whether the next decision is ahead of its time.
     hurries: bool,
-    threads: PoolThreads,
+    threads: PoolShare,
     replicas: BTreeMap<u64, Replica>,
     started: u64,
     /// Whose seat it is.
@@ -103,7 +103,7 @@ struct Replica {
     is_leaving: bool,
     /// Absent while it starts.
     running: Option<Running>,
-    _threads: ThreadPermit,
+    _threads: Permit,
 }
 
 struct Running {
@@ -116,7 +116,7 @@ struct Running {
 type PoolAgenda<'a> = dyn FnMut(Duration, Event) + 'a;
 
 impl SimulatedPool {
-    pub(super) fn new(setting: &Setting<'_>, clock: &Clock, machine: &MachineThreads) -> Self {
+    pub(super) fn new(setting: &Setting<'_>, clock: &Clock, machine: &Machine) -> Self {
         let Setting { model, costs, fed, timeout } = *setting;
         let (limits, sizing) = bounds::limits(model);
         let least = model.autoscaling.min_replicas;

@@ -11,7 +11,9 @@ use std::{
 use framegate_batcher::Sizing;
 
 use super::{
+    Opened,
     engine::Engine,
+    memory::resident_memory,
     wire::{Failure, HEARTBEAT, Order, Report, encode, read},
 };
 use crate::backend::BackendError;
@@ -61,7 +63,8 @@ fn execute_all(orders: &mpsc::Receiver<Order>, reports: &Reports) -> io::Result<
     let sizing = sizing.map(|(latency_slo, max_batch_size)| Sizing { latency_slo, max_batch_size });
     let mut engine = match Engine::open(&source, sizing.as_ref()) {
         Ok((engine, measured)) => {
-            reports.write(&Report::Opened(Ok(measured)))?;
+            let memory = resident_memory().unwrap_or_default();
+            reports.write(&Report::Opened(Ok(Opened { measured, memory })))?;
             engine
         }
         Err(BackendError(why)) => return reports.write(&Report::Opened(Err(why))),

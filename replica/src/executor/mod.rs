@@ -5,6 +5,7 @@
 mod abandoned;
 mod child;
 mod engine;
+mod memory;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -15,13 +16,16 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use framegate_batcher::{BatchCosts, Sizing};
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::oneshot,
     task,
     time::{Instant, timeout},
 };
 
-pub use self::{abandoned::Abandoned, child::serve as serve_orders, process::Program};
+pub use self::{
+    abandoned::Abandoned, child::serve as serve_orders, memory::resident_memory, process::Program,
+};
 use self::{process::ProcessExecutor, thread::ThreadExecutor};
 use crate::{
     ModelOutput,
@@ -63,10 +67,21 @@ pub(crate) struct Started {
     pub(crate) facts: ModelFacts,
     /// What batches cost by their size, if that was to be measured.
     pub(crate) costs: Option<BatchCosts>,
+    /// The memory that it takes, in bytes. Of a thread it is what the process has grown by while it
+    /// was opened: too much if others opened theirs at that time, too little if memory was free.
+    pub(crate) memory: u64,
 }
 
 /// Times of batches by their size.
 type Measured = Vec<(usize, Duration)>;
+
+/// What was found while a backend was opened.
+#[derive(Debug, Serialize, Deserialize)]
+struct Opened {
+    measured: Measured,
+    /// See [`Started::memory`].
+    memory: u64,
+}
 
 /// How a batch ended. A dropped sender means that the executor ended with it.
 pub(crate) struct Executed {
@@ -88,11 +103,12 @@ pub(crate) enum ExecuteError {
 impl Executor {
     /// Opens the backend where it is to run, and says what that has opened.
     pub(crate) async fn start(opening: Opening<'_>) -> Result<Started, BackendError> {
-        let (executor, facts, measured) = match opening.placement {
+        let (executor, facts, opened) = match opening.placement {
             Placement::Thread => start_thread(&opening).await?,
             Placement::Process(program) => start_process(program, &opening).await?,
         };
-        Ok(Started { executor, facts, costs: BatchCosts::measured(&measured) })
+        let Opened { measured, memory } = opened;
+        Ok(Started { executor, facts, costs: BatchCosts::measured(&measured), memory })
     }
 
     /// Executes a batch; called only when the last one has ended.
@@ -138,7 +154,7 @@ impl Executor {
 
 async fn start_thread(
     opening: &Opening<'_>,
-) -> Result<(Executor, ModelFacts, Measured), BackendError> {
+) -> Result<(Executor, ModelFacts, Opened), BackendError> {
     let Opening { name, backend, sizing, limit, abandoned, .. } = opening;
     let (thread, opened) = ThreadExecutor::spawn(name, (*backend).clone(), *sizing)?;
     let Ok(opened) = timeout(*limit, opened).await else {
@@ -146,14 +162,14 @@ async fn start_thread(
         return Err(not_opened(*limit));
     };
     let died = || BackendError("the replica's thread died while opening".to_owned());
-    let (facts, measured) = opened.map_err(|_| died())??;
-    Ok((Executor::Thread(thread), facts, measured))
+    let (facts, opened) = opened.map_err(|_| died())??;
+    Ok((Executor::Thread(thread), facts, opened))
 }
 
 async fn start_process(
     program: &Program,
     opening: &Opening<'_>,
-) -> Result<(Executor, ModelFacts, Measured), BackendError> {
+) -> Result<(Executor, ModelFacts, Opened), BackendError> {
     let Opening { name, backend, sizing, limit, .. } = opening;
     let until = Instant::now() + *limit;
     let spec = (*backend).clone();
@@ -163,7 +179,7 @@ async fn start_process(
     let opened = tokio::time::timeout_at(until, process.open(&source, *sizing)).await;
     let opened = opened.unwrap_or_else(|_| Err(not_opened(*limit)));
     match backend.settle(&source, opened) {
-        Ok((measured, facts)) => Ok((Executor::Process(process), facts, measured)),
+        Ok((opened, facts)) => Ok((Executor::Process(process), facts, opened)),
         Err(error) => {
             process.kill().await;
             Err(error)

@@ -27,7 +27,7 @@ use tokio_util::{
 };
 
 use super::{
-    ExecuteError, Executed, Measured,
+    ExecuteError, Executed, Opened,
     wire::{HEARTBEAT, MOST_BYTES, Order, Report, decode, encode},
 };
 use crate::{
@@ -66,7 +66,7 @@ struct Request {
 }
 
 enum Waiter {
-    Open(oneshot::Sender<Result<Measured, BackendError>>),
+    Open(oneshot::Sender<Result<Opened, BackendError>>),
     Execute { entries: usize, since: Instant, done: oneshot::Sender<Executed> },
 }
 
@@ -130,7 +130,7 @@ impl ProcessExecutor {
         &self,
         source: &BackendSource,
         sizing: Option<Sizing>,
-    ) -> Result<Measured, BackendError> {
+    ) -> Result<Opened, BackendError> {
         let sizing = sizing.map(|sizing| (sizing.latency_slo, sizing.max_batch_size));
         let order = encode(&Order::Open { source: source.clone(), sizing });
         let order = order.map_err(|error| BackendError(error.to_string()))?;

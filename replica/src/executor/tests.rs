@@ -40,8 +40,9 @@ fn a_process_opens_executes_and_goes_with_its_gateway() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let process = thread::spawn(move || child::serve(theirs));
     order(&ours, &Order::Open { source: simulated(), sizing: Some((Duration::from_secs(9), 4)) });
-    let Report::Opened(Ok(measured)) = next(&ours).unwrap() else { panic!("it opens") };
-    assert_eq!(measured.iter().map(|(size, _)| *size).collect::<Vec<_>>(), [1, 2, 4]);
+    let Report::Opened(Ok(opened)) = next(&ours).unwrap() else { panic!("it opens") };
+    assert!(opened.memory > 1 << 20);
+    assert_eq!(opened.measured.iter().map(|(size, _)| *size).collect::<Vec<_>>(), [1, 2, 4]);
     for entries in [1, 3] {
         order(&ours, &Order::Execute(vec![Some(Input::blank(&GEOMETRY)); entries]));
         let Report::Executed(Ok(outputs)) = next(&ours).unwrap() else { panic!("it executes") };

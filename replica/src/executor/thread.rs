@@ -7,7 +7,7 @@ use std::{
 use framegate_batcher::Sizing;
 use tokio::sync::oneshot;
 
-use super::{ExecuteError, Executed, Measured, engine::Engine};
+use super::{ExecuteError, Executed, Opened, engine::Engine, memory::resident_memory};
 use crate::{
     backend::{BackendError, BackendSpec, ModelFacts},
     frame::Input,
@@ -24,7 +24,7 @@ struct Batch {
     done: oneshot::Sender<Executed>,
 }
 
-type Opened = Result<(ModelFacts, Measured), BackendError>;
+type Answer = Result<(ModelFacts, Opened), BackendError>;
 
 impl ThreadExecutor {
     /// Starts the thread, which opens the backend and tells the receiver.
@@ -32,13 +32,13 @@ impl ThreadExecutor {
         name: &str,
         spec: BackendSpec,
         sizing: Option<Sizing>,
-    ) -> Result<(Self, oneshot::Receiver<Opened>), BackendError> {
+    ) -> Result<(Self, oneshot::Receiver<Answer>), BackendError> {
         // One place: the worker sends a batch only when the last one has ended.
         let (batches, receiver) = mpsc::sync_channel(1);
         let (opened, open) = oneshot::channel();
         let body = move || match open_engine(&spec, sizing.as_ref()) {
-            Ok(((engine, measured), facts)) => {
-                let _ = opened.send(Ok((facts, measured)));
+            Ok(((engine, found), facts)) => {
+                let _ = opened.send(Ok((facts, found)));
                 execute_all(engine, &receiver);
             }
             Err(error) => {
@@ -68,9 +68,13 @@ impl ThreadExecutor {
 fn open_engine(
     spec: &BackendSpec,
     sizing: Option<&Sizing>,
-) -> Result<((Engine, Measured), ModelFacts), BackendError> {
+) -> Result<((Engine, Opened), ModelFacts), BackendError> {
     let source = spec.source()?;
-    let opened = Engine::open(&source, sizing);
+    let before = resident_memory().unwrap_or_default();
+    let opened = Engine::open(&source, sizing).map(|(engine, measured)| {
+        let memory = resident_memory().unwrap_or_default().saturating_sub(before);
+        (engine, Opened { measured, memory })
+    });
     spec.settle(&source, opened)
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{ExecuteError, Measured};
+use super::{ExecuteError, Opened};
 use crate::{
     ModelOutput,
     backend::{BackendError, BackendSource},
@@ -30,7 +30,7 @@ pub(super) enum Report {
     /// It lives; said all [`HEARTBEAT`], whatever else it does.
     Alive,
     /// How [`Order::Open`] ended.
-    Opened(Result<Measured, String>),
+    Opened(Result<Opened, String>),
     /// How [`Order::Execute`] ended.
     Executed(Result<Vec<ModelOutput>, Failure>),
 }

@@ -63,6 +63,9 @@ pub struct ReplicaStatus {
     pub has_served: bool,
     /// The process that its backend runs in, if that is one of its own.
     pub process_id: Option<u32>,
+    /// The memory that it took when its model was open, in bytes, once that is known. Of a thread it
+    /// is a guess: what the process has grown by meanwhile.
+    pub memory: Option<u64>,
 }
 
 /// How a replica ended.
@@ -91,7 +94,7 @@ pub enum ReplicaFailure {
 impl ReplicaStatus {
     /// Of a replica that is in this state and works on nothing.
     pub fn new(state: ReplicaState) -> Self {
-        Self { state, ongoing: 0, has_served: false, process_id: None }
+        Self { state, ongoing: 0, has_served: false, process_id: None, memory: None }
     }
 }
 
@@ -122,7 +125,7 @@ impl ReplicaSpec {
             limit: self.start_timeout,
             abandoned: &self.abandoned,
         });
-        let Started { executor, facts, costs } = tokio::select! {
+        let Started { executor, facts, costs, memory } = tokio::select! {
             started = start => started?,
             () = drain.cancelled() => return Ok(()),
         };
@@ -132,6 +135,7 @@ impl ReplicaSpec {
         status.send_modify(|status| {
             status.state = ReplicaState::Running;
             status.process_id = executor.process_id();
+            status.memory = Some(memory);
         });
         tracing::info!(replica = %id, "replica running");
         Worker::new(self, facts, id, executor, seat, status).pull(drain).await

@@ -49,8 +49,11 @@ fn the_least_policy_has_the_documented_defaults() {
             message_bytes: 20 << 20,
             concurrent_fetches: 64,
             replica_threads: threads,
+            // Of this machine.
+            replica_memory: limits.replica_memory,
         }
     );
+    assert!((64 << 20..1 << 50).contains(&limits.replica_memory));
     assert_eq!((buckets, ingest, sinks), (vec![], vec![], vec![]));
     let [model] = &models[..] else { panic!("one model") };
     assert_eq!(

@@ -45,7 +45,7 @@ fn demand_is_divided_by_the_target() {
         (4.3, 1, Bound::Hysteresis),
         (4.5, 2, Bound::Demand),
         (12.0, 3, Bound::Demand),
-        (100.0, 8, Bound::MachineThreads),
+        (100.0, 8, Bound::Machine),
     ];
     for (ongoing, replicas, bound) in cases {
         assert_eq!(run(policy(), &[(0, ongoing)]), [(replicas, bound)], "{ongoing}");
@@ -166,7 +166,7 @@ fn a_pool_gives_back_what_others_may_have_at_once_and_keeps_wanting_it() {
         (decision.desired, decision.bound, scaler.wanted())
     };
     assert_eq!(decide(0, 24.0, 8), (6, Bound::Demand, 6));
-    assert_eq!(decide(100, 24.0, 2), (2, Bound::MachineThreads, 6));
+    assert_eq!(decide(100, 24.0, 2), (2, Bound::Machine, 6));
     assert_eq!(decide(200, 3.0, 2), (2, Bound::DownscaleDelay, 6));
     assert_eq!(decide(300, 24.0, 8), (6, Bound::Demand, 6));
 }
