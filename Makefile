@@ -12,7 +12,7 @@ $(error KAFKA is $(KAFKA); it can be embedded or real)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka docs bench build failpoints setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic docs bench build failpoints setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ prove-doors: build ## Check what the finished doors promise, item by item
 
 prove-kafka: failpoints ## Check what is promised of Kafka, item by item, on Apache Kafka (an hour)
 	$(PYTHON) -m pytest tests --prove kafka -q
+
+prove-elastic: failpoints ## Check what is promised of pools that grow and shrink, item by item (an hour)
+	$(PYTHON) -m pytest tests --prove elastic -q
 
 docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, the policy's schema, the dashboard
 	@$(BIN) docs .

@@ -38,3 +38,8 @@ set_up_grpcurl() {
 set_up_toxiproxy() {
   go_tool toxiproxy-server github.com/Shopify/toxiproxy/v2/cmd/server 2.12.0 "the tests of a bad network"
 }
+
+# A steady load of gRPC calls for tests.
+set_up_ghz() {
+  go_tool ghz github.com/bojand/ghz/cmd/ghz 0.121.0 "the tests under a load of ghz"
+}
