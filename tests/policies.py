@@ -4,6 +4,9 @@ from pathlib import Path
 
 from places import MODELS
 
+PLACEMENTS = ["thread", "process"]
+"""Where replicas run on this machine."""
+
 
 def policy(bucket: Path | None = None, models: dict | None = None, **sections: object) -> dict:
     """A policy on free ports, with one bucket `frames`."""
