@@ -6,7 +6,6 @@ import signal
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -51,8 +50,8 @@ class Ghz:
         pace = ["--rps", per_second, "--total", round(per_second * limit), "--concurrency", WORKERS]
         # Calls that are under way when it is told to stop are waited for.
         ends = ["--duration-stop", "wait", "--format", "json", "--output", self._report]
-        words = [BINARY, "--insecure", *what, "--data", json.dumps(request), *pace, *ends, gateway.grpc_address]
-        self._command = [str(word) for word in words]
+        words = [*what, "--data", json.dumps(request), *pace, *ends, "--insecure", gateway.grpc_address]
+        self._command = [str(word) for word in [BINARY, *words]]
 
     def __enter__(self) -> "Ghz":
         with self._log.open("w") as log:
