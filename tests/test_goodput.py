@@ -18,14 +18,14 @@ from prove import Holds
 
 pytestmark = pytest.mark.elastic(9)
 
-REPLICAS, BATCH = 2, 4
+REPLICAS, BATCH = 2, 2
 CAPACITY = 80.0
-"""Requests per second, when each replica takes batches of 4 in 100 ms."""
-NORMAL, OVERLOAD, AFTER = Phase(4.0, CAPACITY / 2), 5 * CAPACITY, Phase(7.0, CAPACITY / 2)
+"""Requests per second, when each replica takes batches of 2 in 50 ms."""
+NORMAL, OVERLOAD, AFTER = Phase(3.0, CAPACITY / 2), 5 * CAPACITY, Phase(6.0, CAPACITY / 2)
 BACK_BOUND = 5.0
 PEAK_SECONDS = 4.0
 DEVICE = simulated(
-    "100ms",
+    "50ms",
     max_batch_size=BATCH,
     autoscaling={"min_replicas": 1, "max_replicas": REPLICAS, "target_ongoing_requests": BATCH},
 )
@@ -48,7 +48,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize(
-    "seconds", [pytest.param(6.0, id="short"), pytest.param(300.0, id="long", marks=pytest.mark.slow)]
+    "seconds", [pytest.param(5.0, id="short"), pytest.param(300.0, id="long", marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("limit", LIMITS)
 def test_overload(start_gateway: StartGateway, limit: str, seconds: float, holds: Holds) -> None:
@@ -91,20 +91,20 @@ def judge_refusals(refused: list[Call], holds: Holds) -> None:
     if not refused:
         return
     times = [call.seconds * 1e3 for call in refused]
-    p50, p999 = percentile(times, 50), percentile(times, 99.9)
-    told = f"{p50:.1f}, {p999:.1f}, {max(times):.1f} ms"
-    holds(f"  {len(times)} refusals, p50, p99.9, longest", told, "p99.9 <= 50 ms", p999 <= 50)
+    p50, p99 = percentile(times, 50), percentile(times, 99)
+    told = f"{p50:.1f}, {p99:.1f}, {max(times):.1f} ms"
+    holds(f"  {len(times)} refusals, p50, p99, longest", told, "p99 <= 50 ms", p99 <= 50)
 
 
 def seconds_until_normal(calls: list[Call], end: float) -> float:
     """After the overload, the end of the last second that was not as those before it."""
-    usual = statistics.median(call.seconds for call in calls if 1.0 <= call.due < NORMAL.seconds)
+    usual = max(call.seconds for call in calls if 1.0 <= call.due < NORMAL.seconds)
     seconds = range(int(AFTER.seconds))
     after = [[call for call in calls if end + n <= call.due < end + n + 1] for n in seconds]
     return max((n + 1 for n, span in enumerate(after) if not is_normal(span, usual)), default=0)
 
 
 def is_normal(calls: list[Call], usual: float) -> bool:
-    """Whether all are answered, and as quickly as usual."""
+    """Whether all are answered, and most as quickly as usual."""
     answered = all(call.code == "OK" for call in calls)
-    return answered and statistics.median(call.seconds for call in calls) <= 1.25 * usual
+    return answered and statistics.median(call.seconds for call in calls) <= usual

@@ -17,7 +17,7 @@ from waiting import wait_until
 
 pytestmark = pytest.mark.elastic(5)
 
-IDLE_SECONDS = 3.0
+IDLE_SECONDS = 2.0
 SCALING = {
     "min_replicas": 0,
     "max_replicas": 2,
@@ -31,7 +31,7 @@ MODELS = {
 KEPT = {"simulated": 0, "nanodet": 1}
 """Threads of ONNX Runtime's environment, which a process has once; they bear the first replica's name."""
 CYCLES = pytest.mark.parametrize(
-    "cycles", [pytest.param(3, id="short"), pytest.param(20, id="long", marks=pytest.mark.slow)]
+    "cycles", [pytest.param(2, id="short"), pytest.param(20, id="long", marks=pytest.mark.slow)]
 )
 
 
