@@ -17,7 +17,7 @@ from waiting import wait_until
 
 pytestmark = pytest.mark.elastic(5)
 
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 3.0
 SCALING = {
     "min_replicas": 0,
     "max_replicas": 2,

@@ -74,7 +74,7 @@ def judge_quick(wave: str, began: float, periods: int, changes: list[Change], ho
         "<= 1 each, some",
         0 < max(rises) <= 1 and 0 < max(falls) <= 1,
     )
-    holds("    in steps", told(changes), "reported", True)
+    holds("    in steps of the number wanted", len(changes), "reported", True)
 
 
 @pytest.mark.parametrize(
