@@ -65,7 +65,7 @@ impl FileWatch {
             };
             info!(source = source.name(), file = %self.path.display(), "policy file is read again");
             let document = self.read().await;
-            live.take_file(source, document).await;
+            live.take(source, document).await;
         }
     }
 

@@ -194,15 +194,8 @@ impl Live {
         Verdict { note: FILE_WINS, ..changed.await.unwrap_or_else(|_| panicked()) }
     }
 
-    /// Applies what stands in the policy's file.
-    pub(crate) async fn take_file(
-        self: &Arc<Self>,
-        source: Source,
-        document: Result<Document, PolicyErrors>,
-    ) {
-        self.take(source, document).await;
-    }
-
+    /// Applies what was read, or refuses what could not be; on a task of its own, so that nothing is left
+    /// half done when the caller goes.
     async fn take(
         self: &Arc<Self>,
         source: Source,

@@ -44,12 +44,7 @@ const LISTENING: [&str; 3] = ["grpc", "http", "message_bytes"];
 impl Plan {
     /// From one policy to the next. Numbers of ingests make no difference.
     pub fn new(running: &Policy, next: &Policy) -> Self {
-        let (servers, limits) = (
-            [running, next].map(|it| shown::server(&it.server)),
-            [running, next].map(|it| shown::limits(&it.limits)),
-        );
-        let mut changes = compare("server", &servers[0], &servers[1], of_section);
-        changes.extend(compare("limits", &limits[0], &limits[1], of_section));
+        let mut changes = sections(running, next);
         changes.extend(buckets(&running.buckets, &next.buckets));
         let (pools, of_models) = models(&running.models, &next.models);
         changes.extend(of_models);
@@ -68,6 +63,14 @@ impl Plan {
     pub fn refused(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| change.effect == Effect::NeedsRestart)
     }
+}
+
+fn sections(running: &Policy, next: &Policy) -> Vec<Change> {
+    let [old, new] = [running, next].map(|policy| shown::server(&policy.server));
+    let mut changes = compare("server", &old, &new, of_section);
+    let [old, new] = [running, next].map(|policy| shown::limits(&policy.limits));
+    changes.extend(compare("limits", &old, &new, of_section));
+    changes
 }
 
 fn of_section(key: &str) -> Effect {

@@ -55,82 +55,84 @@ fn the_same_policy_changes_nothing() {
     assert!(same.is_empty());
 }
 
+/// What is edited, into what, and what that is told as.
+const EFFECTS: &[(&str, &str, &str)] = &[
+    (
+        "default_timeout: 30s",
+        "default_timeout: 1m",
+        "~ server.default_timeout: 30s → 1m: applied in place",
+    ),
+    (
+        "9000",
+        "9002",
+        "~ server.grpc: 127.0.0.1:9000 → 127.0.0.1:9002: refused: needs a restart of the gateway",
+    ),
+    (
+        "frame_bytes: 256MiB",
+        "frame_bytes: 1GiB",
+        "~ limits.frame_bytes: 256MiB → 1GiB: applied in place",
+    ),
+    (
+        "replica_threads: 4",
+        "message_bytes: 1MiB, replica_threads: 4",
+        "~ limits.message_bytes: 20MiB → 1MiB: refused: needs a restart of the gateway",
+    ),
+    (
+        "file:frames",
+        "file:/var/frames",
+        "~ buckets[frames].url: file:///etc/framegate/frames → file:///var/frames: applied in place",
+    ),
+    (
+        "region: us-east-1",
+        "region: eu-central-1",
+        "~ buckets[cams].region: us-east-1 → eu-central-1: applied in place",
+    ),
+    (
+        "max_replicas: 2",
+        "max_replicas: 3",
+        "~ models.detector.autoscaling.max_replicas: 2 → 3: applied in place",
+    ),
+    (
+        "max_batch_size: 8",
+        "max_batch_size: 9",
+        "~ models.detector.max_batch_size: 8 → 9: applied in place",
+    ),
+    (
+        "num_threads: 1",
+        "num_threads: 2",
+        "~ models.detector.num_threads: 1 → 2: new replicas start, then the old ones finish and go",
+    ),
+    (
+        "artifact: a",
+        "artifact: b",
+        "~ models.detector.artifact: /etc/framegate/a → /etc/framegate/b: new replicas start, then the old ones finish and go",
+    ),
+    (
+        "base: 5ms",
+        "base: 6ms",
+        "~ models.device.simulated.base: 5ms → 6ms: new replicas start, then the old ones finish and go",
+    ),
+    (
+        "topics: cameras",
+        "topics: [cameras, more]",
+        "~ ingest[g].kafka.topics: cameras → cameras, more: delivers, commits, and starts again",
+    ),
+    (
+        "path: r.jsonl",
+        "path: r.jsonl, fsync: batch",
+        "~ sinks[jsonl /etc/framegate/r.jsonl].fsync: never → batch: goes on with it",
+    ),
+    (
+        "topic: results",
+        "topic: results, linger: 9ms",
+        "~ sinks[kafka results].linger: 5ms → 9ms: goes on with it",
+    ),
+];
+
 #[test]
 fn each_key_has_its_effect() {
-    let table = [
-        (
-            "default_timeout: 30s",
-            "default_timeout: 1m",
-            "~ server.default_timeout: 30s → 1m: applied in place",
-        ),
-        (
-            "9000",
-            "9002",
-            "~ server.grpc: 127.0.0.1:9000 → 127.0.0.1:9002: refused: needs a restart of the gateway",
-        ),
-        (
-            "frame_bytes: 256MiB",
-            "frame_bytes: 1GiB",
-            "~ limits.frame_bytes: 256MiB → 1GiB: applied in place",
-        ),
-        (
-            "replica_threads: 4",
-            "message_bytes: 1MiB, replica_threads: 4",
-            "~ limits.message_bytes: 20MiB → 1MiB: refused: needs a restart of the gateway",
-        ),
-        (
-            "file:frames",
-            "file:/var/frames",
-            "~ buckets[frames].url: file:///etc/framegate/frames → file:///var/frames: applied in place",
-        ),
-        (
-            "region: us-east-1",
-            "region: eu-central-1",
-            "~ buckets[cams].region: us-east-1 → eu-central-1: applied in place",
-        ),
-        (
-            "max_replicas: 2",
-            "max_replicas: 3",
-            "~ models.detector.autoscaling.max_replicas: 2 → 3: applied in place",
-        ),
-        (
-            "max_batch_size: 8",
-            "max_batch_size: 9",
-            "~ models.detector.max_batch_size: 8 → 9: applied in place",
-        ),
-        (
-            "num_threads: 1",
-            "num_threads: 2",
-            "~ models.detector.num_threads: 1 → 2: new replicas start, then the old ones finish and go",
-        ),
-        (
-            "artifact: a",
-            "artifact: b",
-            "~ models.detector.artifact: /etc/framegate/a → /etc/framegate/b: new replicas start, then the old ones finish and go",
-        ),
-        (
-            "base: 5ms",
-            "base: 6ms",
-            "~ models.device.simulated.base: 5ms → 6ms: new replicas start, then the old ones finish and go",
-        ),
-        (
-            "topics: cameras",
-            "topics: [cameras, more]",
-            "~ ingest[g].kafka.topics: cameras → cameras, more: delivers, commits, and starts again",
-        ),
-        (
-            "path: r.jsonl",
-            "path: r.jsonl, fsync: batch",
-            "~ sinks[jsonl /etc/framegate/r.jsonl].fsync: never → batch: goes on with it",
-        ),
-        (
-            "topic: results",
-            "topic: results, linger: 9ms",
-            "~ sinks[kafka results].linger: 5ms → 9ms: goes on with it",
-        ),
-    ];
-    for (from, to, expected) in table {
-        assert_eq!(lines(&plan(&[(from, to)])), [expected], "{from} → {to}");
+    for (from, to, expected) in EFFECTS {
+        assert_eq!(lines(&plan(&[(from, to)])), [*expected], "{from} → {to}");
     }
 }
 
