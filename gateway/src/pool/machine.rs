@@ -13,7 +13,7 @@ use std::{
 /// `min_replicas` come first.
 ///
 /// While a pool takes the place of another, both hold something: the new one's first replicas go
-/// beyond what is free ([`PoolShare::take_over`]), since the old one's are about to go. No other pool
+/// beyond what is free (`PoolShare::take_over`), since the old one's are about to go. No other pool
 /// is held back for it, but for as long as nothing is free.
 #[derive(Debug, Clone)]
 pub struct Machine {
