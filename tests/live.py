@@ -1,5 +1,6 @@
 """A gateway whose policy changes while it is asked: the changes, the load, and what the process holds."""
 
+import contextlib
 import json
 import os
 import threading
@@ -96,9 +97,11 @@ class Footprint:
     def of(cls, gateway: Gateway) -> "Footprint":
         """What it holds now."""
         proc = Path(f"/proc/{gateway.process.pid}")
-        tasks = list((proc / "task").iterdir())
-        threads = Counter((task / "comm").read_text().strip() for task in tasks)
-        children = sum(len((task / "children").read_text().split()) for task in tasks)
+        threads, children = Counter(), 0
+        for task in (proc / "task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends just now
+                threads[(task / "comm").read_text().strip()] += 1
+                children += len((task / "children").read_text().split())
         return cls(threads, len(os.listdir(proc / "fd")), children)
 
     def more_than(self, before: "Footprint") -> dict[str, int]:

@@ -215,10 +215,10 @@ def test_a_model_that_cannot_be_loaded_is_refused(start_gateway: StartGateway, t
 
 def test_a_pool_that_drains_serves_what_waits(start_gateway: StartGateway) -> None:
     """Calls that wait in the queue of a model that goes, or gets other replicas, are all answered."""
-    slow = simulated("100ms", max_batch_size=1, batch_wait_timeout="0s")
+    slow = simulated("300ms", max_batch_size=1, batch_wait_timeout="0s")
     gateway = start_gateway(of(changed=slow, gone=slow))
-    calls = [gateway.start_predict("any", models=[name]) for name in ("changed", "gone") for _ in range(15)]
-    wait_until("all wait", lambda: sum(gateway.pool(name).ongoing for name in ("changed", "gone")) >= 28)
+    calls = [gateway.start_predict("any", models=[name]) for name in ("changed", "gone") for _ in range(10)]
+    wait_until("all wait", lambda: sum(gateway.pool(name).ongoing for name in ("changed", "gone")) >= 12)
     faster = simulated("1ms")
     assert not live.apply(gateway, of(changed=faster)).problems
     assert gateway.predict("any", models=("changed",)).results[0].batch_size == 1
@@ -254,7 +254,7 @@ def test_ingests_and_sinks_change_and_no_record_is_lost(
     first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
     models = {"m": simulated("2ms", fetch=True)}
 
-    def fed(sinks: list[Path], **fields: object) -> dict:
+    def fed(sinks: list[Path], models: dict = models, **fields: object) -> dict:
         rule = ingest(broker.address, ["m"], **fields)
         files = [{"jsonl": {"path": str(path)}} for path in sinks]
         return policy(bucket, models, ingest=[rule], sinks=files)
@@ -274,6 +274,7 @@ def test_ingests_and_sinks_change_and_no_record_is_lost(
     wait_until("first results", lambda: len(results()) > 10)
     steps = [
         fed([second]),  # another sink under an ingest that goes on
+        fed([second], {"m": simulated("3ms", fetch=True)}),  # and other replicas
         fed([second], max_in_flight=64),  # an ingest that starts again
         fed([first, second], max_in_flight=64, retries={"attempts": 2}),  # both at once
         policy(bucket, models),  # none at all
