@@ -46,7 +46,7 @@ def churn(
     with Load(gateway, callers=4) as everything, Load(gateway, callers=4, models=("m",)) as one:
         began = time.monotonic()
         for number in range(1, count + 1):
-            wait_until("its time", lambda: time.monotonic() - began >= number * seconds / count * 0.95)
+            wait_until("its time", lambda: time.monotonic() - began >= 0.8 * number * seconds / count)
             answers[change(gateway, site, number)] += 1
         took = time.monotonic() - began
     assert not live.apply(gateway, site.policy(0)).problems

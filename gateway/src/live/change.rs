@@ -7,7 +7,7 @@ use std::{
 
 use framegate_replica::frame::Buckets;
 use futures_util::future::{join_all, try_join_all};
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 use tracing::{error, info, warn};
 
 use super::{
@@ -33,7 +33,7 @@ struct Prepared {
     fresh: Vec<Arc<Pool>>,
 }
 
-/// How long a consumer may take to commit and to leave its group.
+/// How long a consumer may take to commit and to leave its group, and sinks to be closed.
 const LEAVE_LIMIT: Duration = Duration::from_secs(10);
 
 impl Live {
@@ -155,7 +155,9 @@ impl Live {
 
         let old = self.sinks.replace(prepared.sinks).await;
         let (sinks, ending) = (self.sinks.clone(), self.workshop.ending().clone());
-        self.leaving.spawn(leaving::sinks(old, sinks, ending));
+        let left = self.leaving.spawn(leaving::sinks(old, sinks, ending));
+        // So that a file that another change brings back has no second writer beside the one before.
+        let _ = timeout(LEAVE_LIMIT, left).await;
 
         self.start_ingests(policy, plan, &running).await;
     }
