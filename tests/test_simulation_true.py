@@ -37,8 +37,8 @@ class Figures:
     replica_seconds: float
 
 
-# All by chance: where requests come at even distances, and replicas are just busy, a millisecond more or less for
-# each makes half of them wait for another one or not, and the median says nothing.
+# All by chance: where requests come at even distances and replicas are just busy, a millisecond more or
+# less for each makes half of them wait for another one or not, and the median says nothing.
 
 
 def steps(seconds: float, seed: int) -> list[Arrival]:
