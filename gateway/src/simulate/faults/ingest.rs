@@ -142,7 +142,9 @@ impl Ingest {
 
     /// An entry was answered by its pool, or refused.
     pub(super) fn answered(&mut self, number: u64, end: End, scene: &mut Scene) {
-        let Some(entry) = self.entries.get_mut(&number) else { return };
+        let entry = self.entries.get_mut(&number);
+        scene.check(entry.is_some(), || format!("entry {number} of the ingest ended twice"));
+        let Some(entry) = entry else { return };
         let Some(code) = end.error() else {
             return self.ended(number, OutcomeKind::Delivered, scene);
         };
