@@ -54,7 +54,7 @@ class Gateway:
         with self.log_path.open("w") as log:
             self.process = subprocess.Popen(
                 [str(failpoints_binary() if faults else binary()), "serve", "--config", str(config)],
-                env={**environment(), "FAILPOINTS": faults},
+                env=environment() | ({"FAILPOINTS": faults} if faults else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
