@@ -1,13 +1,13 @@
 """Fixtures of the suite: gateways that are cleaned up, and a bucket."""
 
 import itertools
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import needed
 from broker import Broker
 from gateway import Gateway
 from kafka_server import KafkaServer
@@ -97,12 +97,7 @@ def broker() -> Iterator[Broker]:
 @pytest.fixture(scope="session")
 def apache_kafka() -> None:
     """Apache Kafka can be run here; else the test is skipped, by name, and in CI it fails."""
-    problem = missing_kafka()
-    if problem is None:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(problem)
-    pytest.skip(problem)
+    needed.require(missing_kafka())
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,12 @@
 """ghz: a constant load of Predict calls, by a client of another's making."""
 
 import json
-import os
 import signal
 import subprocess
 from collections import Counter
 from dataclasses import dataclass
 
-import pytest
-
+import needed
 from gateway import Gateway
 from places import DEPS, PROTO
 
@@ -19,12 +17,7 @@ LIMIT = 60.0
 
 def require() -> None:
     """Without it the test is skipped, by name, and in CI it fails."""
-    if BINARY.exists():
-        return
-    problem = "ghz: scripts/setup ghz has not built it"
-    if os.environ.get("CI") == "true":
-        pytest.fail(problem)
-    pytest.skip(problem)
+    needed.require(None if BINARY.exists() else "ghz: scripts/setup ghz has not built it")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0x0, 0x1, 0x3, 0x4, 0x6, 0x7
 ACK, END_STREAM, END_HEADERS = 0x1, 0x1, 0x4
 HEADER_TABLE_SIZE = 0x1
+CANCEL = struct.pack(">I", 0x8)
 
 # The codes of RFC 7541, appendix B, for what is looked for.
 HUFFMAN = {
@@ -20,13 +21,14 @@ HUFFMAN = {
 
 
 class RawClient:
-    """One connection, one call."""
+    """One connection, one call after the other."""
 
     def __init__(self, address: str, timeout: float = 15.0) -> None:
         host, port = address.rsplit(":", 1)
         self._authority = address
         self._socket = socket.create_connection((host, int(port)), timeout)
         self._socket.sendall(greeting())
+        self._stream = -1
 
     def __enter__(self) -> "RawClient":
         return self
@@ -34,18 +36,34 @@ class RawClient:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
+    def give_up(self, path: str, calls: int) -> None:
+        """Begins so many calls and resets each, all in one write."""
+        block = header_block(self._authority, path, {})
+        begun = [self._next_stream() for _ in range(calls)]
+        self._socket.sendall(
+            b"".join(
+                frame(HEADERS, END_HEADERS, stream, block) + frame(RST_STREAM, 0, stream, CANCEL)
+                for stream in begun
+            )
+        )
+
+    def _next_stream(self) -> int:
+        self._stream += 2
+        return self._stream
+
     def call(self, path: str, message: bytes, headers: dict[str, str], half_close: bool = True) -> int:
         """Sends a call of one message; the number of the status that the server answers."""
         block = header_block(self._authority, path, headers)
         body = grpc_message(message)
-        end = END_STREAM if half_close else 0
-        self._socket.sendall(frame(HEADERS, END_HEADERS, 1, block) + frame(DATA, end, 1, body))
+        end, own = END_STREAM if half_close else 0, self._next_stream()
+        self._socket.sendall(frame(HEADERS, END_HEADERS, own, block) + frame(DATA, end, own, body))
         while True:
             kind, flags, stream, payload = self._receive()
-            status = find_status(payload) if (kind, stream) == (HEADERS, 1) else None
+            status = find_status(payload) if (kind, stream) == (HEADERS, own) else None
             if status is not None:
                 return status
-            assert kind not in (RST_STREAM, GOAWAY), f"stream ended by {payload.hex()}"
+            reset = kind == RST_STREAM and stream == own
+            assert not reset and kind != GOAWAY, f"stream ended by {payload.hex()}"
             if kind in (SETTINGS, PING) and not flags & ACK:
                 self._socket.sendall(frame(kind, ACK, 0, payload if kind == PING else b""))
 

@@ -19,60 +19,47 @@ from prove import Holds
 pytestmark = pytest.mark.elastic(9)
 
 REPLICAS, BATCH = 2, 2
-SCALING = {"min_replicas": 1, "max_replicas": REPLICAS, "target_ongoing_requests": BATCH}
-TIMES = 5
-BEFORE, AFTER = 3.0, 6.0
-"""Seconds of half the capacity."""
+CAPACITY = 80.0
+"""Requests per second, when each replica takes batches of 2 in 50 ms."""
+NORMAL, OVERLOAD, AFTER = Phase(3.0, CAPACITY / 2), 5 * CAPACITY, Phase(6.0, CAPACITY / 2)
 BACK_BOUND = 5.0
 PEAK_SECONDS = 4.0
+DEVICE = simulated(
+    "50ms",
+    max_batch_size=BATCH,
+    autoscaling={"min_replicas": 1, "max_replicas": REPLICAS, "target_ongoing_requests": BATCH},
+)
 
 
 @dataclass(frozen=True)
 class Limit:
     """What keeps clients from waiting: a short queue, or their own patience."""
 
-    batch_ms: int
-    """What a batch takes. Calls that their clients give up cost those most, so there are fewer."""
     max_queued_requests: int
     timeout: float
     codes: frozenset[str]
     """How a request may end."""
 
-    @property
-    def capacity(self) -> float:
-        """Requests per second of all replicas."""
-        return REPLICAS * BATCH / self.batch_ms * 1e3
-
-    def policy(self) -> dict:
-        """One pool that is so limited."""
-        device = simulated(f"{self.batch_ms}ms", max_batch_size=BATCH) | {"autoscaling": SCALING}
-        return policy(models={"m": device | {"max_queued_requests": self.max_queued_requests}})
-
 
 LIMITS = {
-    "queue": Limit(50, 64, 30.0, frozenset({"OK", "RESOURCE_EXHAUSTED"})),
-    "deadline": Limit(100, 1024, 1.0, frozenset({"OK", "DEADLINE_EXCEEDED"})),
+    "queue": Limit(64, 30.0, frozenset({"OK", "RESOURCE_EXHAUSTED"})),
+    "deadline": Limit(1024, 1.0, frozenset({"OK", "DEADLINE_EXCEEDED"})),
 }
 
 
-RUNS = [
-    pytest.param("queue", 6.0, id="queue-short"),
-    pytest.param("queue", 300.0, id="queue-long", marks=pytest.mark.slow),
-    # It falls short yet: what clients give up a moment before the gateway would is executed in vain.
-    pytest.param("deadline", 300.0, id="deadline-long", marks=pytest.mark.slow),
-]
-
-
-@pytest.mark.parametrize(("limit", "seconds"), RUNS)
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(6.0, id="short"), pytest.param(300.0, id="long", marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("limit", LIMITS)
 def test_overload(start_gateway: StartGateway, limit: str, seconds: float, holds: Holds) -> None:
     bounds = LIMITS[limit]
-    gateway = start_gateway(bounds.policy())
+    device = DEVICE | {"max_queued_requests": bounds.max_queued_requests}
+    gateway = start_gateway(policy(models={"m": device}))
     peak = measure_peak(gateway)
-    half = bounds.capacity / 2
-    load = evenly([Phase(BEFORE, half), Phase(seconds, TIMES * bounds.capacity), Phase(AFTER, half)], "m")
+    load = evenly([NORMAL, Phase(seconds, OVERLOAD), AFTER], "m")
     with OpenLoad(gateway, load, bounds.timeout) as playing:
         calls = playing.finish()
-    begin, end = BEFORE, BEFORE + seconds
+    begin, end = NORMAL.seconds, NORMAL.seconds + seconds
     within = [call for call in calls if begin <= call.sent < end]
     offered = len(within) / seconds
     times = f"{offered:.0f}/s for {seconds:.0f} s, {offered / peak:.1f} times the peak of {peak:.1f}/s"
@@ -106,18 +93,18 @@ def judge_refusals(refused: list[Call], holds: Holds) -> None:
     times = [call.seconds * 1e3 for call in refused]
     p50, p99 = percentile(times, 50), percentile(times, 99)
     told = f"{p50:.1f}, {p99:.1f}, {max(times):.1f} ms"
-    holds(f"  {len(times)} refusals, p50, p99, longest", told, "p99 <= 50 ms", p99 <= 50)
+    holds(f"  {len(times)} refusals, p50, p99, longest", told, "<= 50 ms", max(times) <= 50)
 
 
 def seconds_until_normal(calls: list[Call], end: float) -> float:
     """After the overload, the end of the last second that was not as those before it."""
-    usual = max(call.seconds for call in calls if 1.0 <= call.due < BEFORE)
-    seconds = range(int(AFTER))
+    usual = max(call.seconds for call in calls if 1.0 <= call.due < NORMAL.seconds)
+    seconds = range(int(AFTER.seconds))
     after = [[call for call in calls if end + n <= call.due < end + n + 1] for n in seconds]
     return max((n + 1 for n, span in enumerate(after) if not is_normal(span, usual)), default=0)
 
 
 def is_normal(calls: list[Call], usual: float) -> bool:
-    """Whether all are answered, and most within twice the time of the slowest before."""
+    """Whether all are answered, and most hardly later than the slowest before: by when two come within a batch."""
     answered = all(call.code == "OK" for call in calls)
-    return answered and statistics.median(call.seconds for call in calls) <= 2 * usual
+    return answered and statistics.median(call.seconds for call in calls) <= 1.5 * usual

@@ -134,3 +134,12 @@ def only_executing(gateway: Gateway) -> object | None:
     """The pool, if one entry is left and none waits."""
     pool = gateway.pool(MODEL)
     return pool if (pool.queued, pool.ongoing) == (0, 1) else None
+
+
+def test_a_client_may_give_up_many_calls_at_once(start_gateway, holds: Holds) -> None:
+    gateway = start_gateway(policy(models=slow("1ms")))
+    path, message = "/framegate.v1.FrameService/Predict", api.request(ANY).SerializeToString()
+    with RawClient(gateway.grpc_address) as client:
+        client.give_up(path, calls=500)
+        status = client.call(path, message, {})
+    holds("a call after 500 that were given up at once", f"status {status}", "status 0", status == 0)

@@ -2,15 +2,13 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
+import needed
 from places import DEPS
 from waiting import wait_until
 
@@ -20,12 +18,7 @@ BOTH_WAYS = ("upstream", "downstream")
 
 def require() -> None:
     """Without it the test is skipped, by name, and in CI it fails."""
-    if SERVER.exists():
-        return
-    problem = "Toxiproxy: scripts/setup toxiproxy has not built it"
-    if os.environ.get("CI") == "true":
-        pytest.fail(problem)
-    pytest.skip(problem)
+    needed.require(None if SERVER.exists() else "Toxiproxy: scripts/setup toxiproxy has not built it")
 
 
 class Toxiproxy:

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A moving average over the last entries, from claim to end.
+/// A moving average over the last entries, from claim to end, and how far they are from it: the
+/// estimate of RFC 6298, section 2, where it bounds how long an answer takes.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceTime {
     average: Option<Average>,
@@ -13,22 +14,36 @@ pub(crate) struct ServiceTime {
 #[derive(Debug, Clone, Copy)]
 struct Average {
     seconds: f64,
+    /// How far entries are from that, on average.
+    deviation: f64,
     /// When the newest entry ended.
     at: Instant,
 }
 
 /// Weight of the newest entry: about the last ten count.
 const NEWEST: f64 = 0.1;
+/// What entries take lies within so many deviations (the `K` of RFC 6298).
+const DEVIATIONS: f64 = 4.0;
+
+impl Average {
+    /// What nearly all entries take at most, in seconds.
+    fn most_take(&self) -> f64 {
+        self.seconds + DEVIATIONS * self.deviation
+    }
+}
 
 impl ServiceTime {
     /// An entry was finished now, so long after it was claimed.
     pub(crate) fn finished(&mut self, took: Duration, now: Instant) {
         let took = took.as_secs_f64();
-        let seconds = self.average.map_or(took, |old| old.seconds + NEWEST * (took - old.seconds));
-        self.average = Some(Average { seconds, at: now });
+        let (seconds, deviation) = self.average.map_or((took, 0.0), |old| {
+            let error = took - old.seconds;
+            (old.seconds + NEWEST * error, old.deviation + NEWEST * (error.abs() - old.deviation))
+        });
+        self.average = Some(Average { seconds, deviation, at: now });
     }
 
-    /// An entry expired now, so long after it was claimed. It would have taken longer, nobody knows
+    /// An entry ran out of time now, so long after it was claimed. It would have taken longer, nobody knows
     /// how much: it counts twice, so that the average rises until entries are claimed early enough.
     pub(crate) fn ran_out(&mut self, after: Duration, now: Instant) {
         self.finished(after * 2, now);
@@ -36,7 +51,7 @@ impl ServiceTime {
 
     /// An entry whose deadline lies after this instant has time enough; none before anything is known.
     pub(crate) fn horizon(&self, now: Instant) -> Option<Instant> {
-        let seconds = self.average?.seconds;
+        let seconds = self.average?.most_take();
         now.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
     }
 
@@ -50,7 +65,7 @@ impl ServiceTime {
         let left = deadline.saturating_duration_since(now);
         let given = deadline.saturating_duration_since(enqueued_at);
         self.average.is_some_and(|average| {
-            left.as_secs_f64() < average.seconds
+            left.as_secs_f64() < average.most_take()
                 && now.saturating_duration_since(average.at) <= given
         })
     }
@@ -88,7 +103,7 @@ mod tests {
     #[test]
     fn running_out_raises_the_average_until_entries_are_claimed_early_enough() {
         let (now, mut service) = (Instant::now(), ServiceTime::default());
-        let seconds = |service: &ServiceTime| service.average.map(|average| average.seconds);
+        let seconds = |service: &ServiceTime| service.average.map(|average| average.most_take());
         for _ in 0..100 {
             // Each is claimed with as little time as the average allows, and needs 3 s.
             let left = Duration::from_secs_f64(seconds(&service).unwrap_or(0.1));

@@ -168,7 +168,9 @@ impl<J: Job> State<J> {
         let Some(entry) = self.take_out(id) else { return false };
         if let Some(seat) = entry.place.seat() {
             self.effects.bells.extend(self.seats.wake(seat));
-            if why == Removal::Expired {
+            // The clock of a client that waits for it runs out a moment before ours.
+            let has_given_up = why == Removal::Cancelled && self.is_late(&entry);
+            if why == Removal::Expired || has_given_up {
                 let after = self.now.saturating_duration_since(entry.claimed_at);
                 self.service.ran_out(after, self.now);
             }
@@ -176,6 +178,12 @@ impl<J: Job> State<J> {
         self.turnover.shed += u64::from(entry.is_shed_by(why));
         self.effects.removed.push((entry.submitted.job, why));
         true
+    }
+
+    /// Whether an entry has less time left than entries take.
+    fn is_late(&self, entry: &Entry<J>) -> bool {
+        let exceeds = |deadline| self.service.exceeds(entry.enqueued_at, deadline, self.now);
+        entry.submitted.deadline.is_some_and(exceeds)
     }
 
     /// Removes the entries of an origin that no replica executes.

@@ -43,11 +43,9 @@ impl<J: Job> State<J> {
     fn expire_what_is_in_vain(&mut self) {
         let Some(horizon) = self.service.horizon(self.now) else { return };
         let near = self.deadlines.range(..(horizon, EntryId(0)));
-        let in_vain = near.filter(|&&(deadline, id)| {
-            self.entries.get(&id).is_some_and(|entry| {
-                entry.place == Place::Queued
-                    && self.service.exceeds(entry.enqueued_at, deadline, self.now)
-            })
+        let in_vain = near.filter(|&&(_, id)| {
+            let entry = self.entries.get(&id);
+            entry.is_some_and(|entry| entry.place == Place::Queued && self.is_late(entry))
         });
         for id in in_vain.map(|&(_, id)| id).collect::<Vec<_>>() {
             self.remove(id, Removal::Expired);

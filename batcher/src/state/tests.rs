@@ -184,6 +184,31 @@ fn what_is_due_is_neither_claimed_nor_started() {
 }
 
 #[test]
+fn what_clients_give_up_just_before_its_deadline_says_how_long_entries_take() {
+    for (gives_up_after, is_claimed) in [(10, true), (140, false)] {
+        let mut state = state();
+        let start = state.now;
+        let after = |millis| start + Duration::from_millis(millis);
+        let (seat, _) = state.register();
+        let submit = |state: &mut State<Tag>, tag, deadline| {
+            let deadline = Some(after(deadline));
+            state.submit(&NewEntry { deadline, ..entry(tag, Origin::Interactive) }).unwrap();
+            claim(state, seat, 1)
+        };
+        let first = submit(&mut state, 0, 10_000);
+        state.start(seat, &first);
+        state.advance(after(100));
+        assert_eq!(state.finish(seat, first[0]), Some(Tag(0)));
+        let given_up = submit(&mut state, 1, 250);
+        state.start(seat, &given_up);
+        state.advance(after(100 + gives_up_after));
+        assert!(state.remove(given_up[0], Removal::Cancelled));
+        let next = submit(&mut state, 2, 100 + gives_up_after + 180);
+        assert_eq!(!next.is_empty(), is_claimed, "given up after {gives_up_after} ms of 150");
+    }
+}
+
+#[test]
 fn a_draining_seat_finishes_but_takes_nothing() {
     let mut state = state();
     let (draining, _) = state.register();

@@ -9,9 +9,9 @@ use framegate_replica::frame::{S3Credentials, S3Options};
 
 use super::units::{BYTES, PIXEL_COUNT, show_duration};
 use super::{
-    Autoscaling, Backend, Batching, Bucket, Compression, Delivery, Fsync, Ingest, InstanceId,
-    JsonlSink, KafkaSink, Limits, Model, Overload, Place, Placement, RecordMap, Retries, Rotation,
-    Security, Selector, Server, Sink, Start, Target,
+    Autoscaling, Backend, Batching, Bucket, Delivery, Fsync, Ingest, InstanceId, JsonlSink,
+    KafkaSink, Limits, Model, Overload, Place, Placement, RecordMap, Retries, Rotation, Security,
+    Selector, Server, Sink, Start, Target,
 };
 
 /// The keys of a mapping and their values, those that are not written too. Keys of mappings in it have its key before a
@@ -282,7 +282,7 @@ pub fn sink(sink: &Sink) -> Keys {
                 ("brokers", brokers.clone()),
                 ("security", self::security(security)),
                 ("drops", or_none(drops.as_ref())),
-                ("compression", self::compression(*compression).to_owned()),
+                ("compression", compression.name().to_owned()),
                 ("linger", time(linger)),
                 ("message_timeout", time(message_timeout)),
                 ("max_message_bytes", bytes(*max_message_bytes)),
@@ -363,15 +363,5 @@ fn fsync(fsync: Fsync) -> String {
         Fsync::Never => "never".to_owned(),
         Fsync::Batch => "batch".to_owned(),
         Fsync::Every(interval) => format!("{{ every: {} }}", time(&interval)),
-    }
-}
-
-fn compression(compression: Compression) -> &'static str {
-    match compression {
-        Compression::None => "none",
-        Compression::Gzip => "gzip",
-        Compression::Snappy => "snappy",
-        Compression::Lz4 => "lz4",
-        Compression::Zstd => "zstd",
     }
 }

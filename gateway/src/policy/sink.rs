@@ -116,6 +116,19 @@ pub enum Compression {
     Zstd,
 }
 
+impl Compression {
+    /// What policies and Kafka call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
 /// What the sinks so far write to.
 #[derive(Default)]
 struct Written<'a> {

@@ -136,6 +136,8 @@ fn builder(limits: &ConnectionLimits) -> hyper::server::conn::http2::Builder<Tok
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
+        // A client whose calls are all too late gives all of them up at once, and may go on.
+        .max_pending_accept_reset_streams(limits.streams as usize)
         .max_header_list_size(limits.header_bytes)
         .initial_stream_window_size(limits.call_window)
         .initial_connection_window_size(limits.connection_window)

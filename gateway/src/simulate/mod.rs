@@ -14,9 +14,9 @@ mod recording;
 mod report;
 mod trace;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
-use framegate_batcher::Clock;
+use framegate_batcher::{Clock, Job, PoolQueue, SeatId};
 
 use self::{
     agenda::Agenda,
@@ -51,6 +51,13 @@ pub fn simulate(policy: &Policy, trace: &Path, seed: u64) -> anyhow::Result<Repo
     let (arrivals, lasts) = trace.arrivals(path, models, seed)?;
     world.run(arrivals, lasts);
     Ok(world.report(lasts, seed))
+}
+
+/// The replicas that the queue wakes now, by whose seats they have; none once it wakes nobody.
+fn woken<J: Job>(queue: &PoolQueue<J>, seats: &BTreeMap<SeatId, u64>) -> Option<Vec<u64>> {
+    let woken = queue.take_woken();
+    // Some may have gone.
+    (!woken.is_empty()).then(|| woken.iter().filter_map(|seat| seats.get(seat).copied()).collect())
 }
 
 /// All pools of a policy, and what happens to them.

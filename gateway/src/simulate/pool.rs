@@ -15,6 +15,7 @@ use super::{
     job::{Removed, SimulatedJob},
     report::{ModelReport, Reading},
     trace::Costs,
+    woken,
 };
 use crate::{
     policy::{Model, Overload},
@@ -273,17 +274,8 @@ impl SimulatedPool {
     /// Wakes whoever is to be, until nobody is.
     fn settle(&mut self, now: Duration, agenda: &mut PoolAgenda<'_>) {
         self.take_in(now);
-        loop {
-            let woken = self.queue.take_woken();
-            if woken.is_empty() {
-                break;
-            }
-            for seat in woken {
-                // It may have gone by now.
-                if let Some(id) = self.seats.get(&seat).copied() {
-                    self.look(now, id, agenda);
-                }
-            }
+        while let Some(woken) = woken(&self.queue, &self.seats) {
+            woken.into_iter().for_each(|id| self.look(now, id, agenda));
         }
         self.report.most_ongoing = self.report.most_ongoing.max(self.queue.ongoing());
         if self.expires_at.is_none()

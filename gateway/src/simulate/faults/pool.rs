@@ -20,7 +20,7 @@ use super::{
     scene::{Event, PoolEvent, Scene},
     trace::Happened,
 };
-use crate::pool::deciding::Deciding;
+use crate::{pool::deciding::Deciding, simulate::woken};
 
 pub(super) struct Pool {
     number: usize,
@@ -140,17 +140,8 @@ impl Pool {
 
     /// Lets everyone look who was woken, until nobody is. Returns who was answered, and how.
     pub(super) fn settle(&mut self, scene: &mut Scene) -> Vec<(Owner, End)> {
-        loop {
-            let woken = self.queue.take_woken();
-            if woken.is_empty() {
-                break;
-            }
-            for seat in woken {
-                // It may have gone by now.
-                if let Some(id) = self.seats.get(&seat).copied() {
-                    self.look(id, scene);
-                }
-            }
+        while let Some(woken) = woken(&self.queue, &self.seats) {
+            woken.into_iter().for_each(|id| self.look(id, scene));
         }
         self.hear(scene);
         self.hurry(scene);

@@ -11,7 +11,7 @@ use super::Patience;
 /// Calls of librdkafka that may not return, each on a thread of its own.
 ///
 /// `rd_kafka_send_offsets_to_transaction` is given a time limit and can yet wait for ever: where a
-/// broker stood still, its client may lose what the call waits for (seen with 2.12, in 2 of 12 tries
+/// broker stood still, its client may lose what the call waits for (seen with 2.12, in 2 of 15 tries
 /// under load). Nothing ends such a call, so it is left behind with its client.
 pub(super) struct Calls {
     patience: Patience,
