@@ -12,6 +12,7 @@ from pathlib import Path
 
 import api
 from gateway import Gateway
+from replica_processes import children
 
 CHANGE_LIMIT = 120.0
 
@@ -97,12 +98,11 @@ class Footprint:
     def of(cls, gateway: Gateway) -> "Footprint":
         """What it holds now."""
         proc = Path(f"/proc/{gateway.process.pid}")
-        threads, children = Counter(), 0
+        threads = Counter()
         for task in (proc / "task").iterdir():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that ends just now
                 threads[(task / "comm").read_text().strip()] += 1
-                children += len((task / "children").read_text().split())
-        return cls(threads, len(os.listdir(proc / "fd")), children)
+        return cls(threads, len(os.listdir(proc / "fd")), len(children(gateway.process.pid)))
 
     def more_than(self, before: "Footprint") -> dict[str, int]:
         """What there is more than before."""

@@ -125,7 +125,7 @@ def test_a_new_version_is_served_after_a_hangup(
     gateway.process.send_signal(signal.SIGHUP)
     unchanged = {"source": "signal", "result": "unchanged"}
     wait_until("no change", lambda: gateway.metric("framegate_policy_changes_total", **unchanged) == 1)
-    rolled_back = run("rollback", gateway.grpc_address)
+    rolled_back = run("rollback", "--addr", gateway.grpc_address)
     assert rolled_back.returncode == 0, rolled_back.stderr
     assert gateway.pool("m").version == "9", "as it ran, though the folder has a higher version"
 
@@ -153,18 +153,18 @@ def test_what_would_change_is_shown_and_then_applied(start_gateway: StartGateway
     valid = "valid: 5 differences from generation 1"
     assert (checked.returncode, checked.stdout.splitlines()) == (0, [*expected, valid]), checked.stderr
     assert live.running(gateway).generation == 1
-    applied = run("apply", str(file), "--to", gateway.grpc_address)
+    applied = run("apply", str(file), "--addr", gateway.grpc_address)
     lines = applied.stdout.splitlines()
     assert (applied.returncode, lines[:6]) == (0, [*expected, "applied: 5 differences, now generation 2"])
     assert lines[6].startswith("the policy file is not written"), lines
     assert live.source(live.running(gateway)) == "CALL"
     again = run("check", str(file), "--against", gateway.grpc_address)
     assert again.stdout == "no difference from generation 2, which is in force\n"
-    back = run("rollback", gateway.grpc_address)
+    back = run("rollback", "--addr", gateway.grpc_address)
     assert back.returncode == 0 and "now generation 3" in back.stdout, back.stdout
     assert live.source(live.running(gateway)) == "ROLLBACK"
     assert [pool.model for pool in pools(gateway)] == ["m", "old"]
-    refused = run("rollback", gateway.grpc_address)
+    refused = run("rollback", "--addr", gateway.grpc_address)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.startswith("the policy before: no policy was in force before this one\n")
 
@@ -179,14 +179,14 @@ def test_what_cannot_be_changed_is_refused_with_its_place(start_gateway: StartGa
     file = tmp_path / "next.yaml"
     text = live.text(of(m=simulated("9ms"))).replace('"grpc": "127.0.0.1:0"', '"grpc": "127.0.0.1:1"')
     file.write_text(text)
-    for command in (("check", str(file), "--against"), ("apply", str(file), "--to")):
+    for command in (("check", str(file), "--against"), ("apply", str(file), "--addr")):
         refused = run(*command, gateway.grpc_address)
         assert refused.returncode == 2
         first, last = refused.stderr.splitlines()
         reason = "cannot be changed while the gateway runs; restart it, or leave it at `127.0.0.1:0`"
         assert first == f"{file}:3:13: server.grpc: {reason}"
         assert last == "refused; generation 1 stays in force"
-    missing = run("apply", str(file), "--to", "127.0.0.1:1")
+    missing = run("apply", str(file), "--addr", "127.0.0.1:1")
     assert (missing.returncode, missing.stdout) == (1, "")
 
 

@@ -3,10 +3,8 @@
 import io
 import random
 import signal
-import threading
-import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -14,11 +12,14 @@ import pytest
 from PIL import Image
 
 import api
+from arrivals import Phase, evenly
 from gateway import Gateway
+from open_load import OpenLoad
 from places import failpoints_binary
 from policies import policy, simulated
 from prove import Holds
 from replica_processes import children, running, send
+from steady import Steady
 from waiting import wait_until
 
 RATE = 200
@@ -37,70 +38,20 @@ def failpoints() -> None:
 # Killed from outside
 
 
-@dataclass
-class Load:
-    """Calls at a steady rate, and how each ended."""
-
-    gateway: Gateway
-    ends: Counter = field(default_factory=Counter)
-    longest: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def run(self, seconds: float) -> int:
-        """Sends all of them and waits for the last; how many they were."""
-        start, calls = time.monotonic(), int(seconds * RATE)
-        futures = []
-        for number in range(calls):
-            time.sleep(max(0.0, start + number / RATE - time.monotonic()))
-            futures.append(self._send(f"{number}"))
-        for future in futures:
-            future.exception(timeout=DEADLINE + 10)
-        wait_until("each call has ended", lambda: self.ends.total() >= calls)
-        return calls
-
-    def _send(self, request_id: str) -> grpc.Future:
-        sent = time.monotonic()
-        future = self.gateway.start_predict("any", timeout=DEADLINE, request_id=request_id)
-        future.add_done_callback(lambda call: self._ended(call, request_id, time.monotonic() - sent))
-        return future
-
-    def _ended(self, call: grpc.Future, request_id: str, took: float) -> None:
-        error = call.exception()
-        if error is None:
-            [result] = call.result().results
-            end = result.WhichOneof("outcome") if call.result().request_id == request_id else "of another"
-        else:
-            end = f"{api.refusal(error).code} {api.refusal(error).reason}"
-        with self.lock:
-            self.ends[end] += 1
-            self.longest = max(self.longest, took)
-
-
 class Killer:
-    """Kills a replica's process, another each time, until it is stopped."""
+    """Kills a replica's process, by chance which."""
 
-    def __init__(self, gateway: Gateway, pause: float, seed: int) -> None:
-        self._gateway, self._pause = gateway, pause
-        self._random = random.Random(seed)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+    def __init__(self, gateway: Gateway, seed: int) -> None:
+        self._gateway, self._random = gateway, random.Random(seed)
         self.killed: list[int] = []
 
-    def __enter__(self) -> "Killer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._pause):
-            processes = running(self._gateway)
-            if processes:
-                victim = self._random.choice(processes)
-                send(victim, signal.SIGKILL)
-                self.killed.append(victim)
+    def kill(self) -> None:
+        """One that takes entries, if any does."""
+        processes = running(self._gateway)
+        if processes:
+            victim = self._random.choice(processes)
+            send(victim, signal.SIGKILL)
+            self.killed.append(victim)
 
 
 @pytest.mark.elastic(4)
@@ -118,16 +69,16 @@ def kill_replicas(start_gateway, holds: Holds, seconds: float) -> None:
     """The load of item 4 under a kill each second."""
     model = simulated("20ms", replicas=4, placement="process", max_batch_size=4, batch_wait_timeout="2ms")
     gateway = start_gateway(policy(models={"m": model}))
-    load = Load(gateway)
-    with Killer(gateway, pause=1.0, seed=4) as killer:
-        calls = load.run(seconds)
-    failed = calls - load.ends["classification"]
-    kills = len(killer.killed)
+    killer = Killer(gateway, seed=4)
+    load = evenly([Phase(seconds, RATE)], "m")
+    with OpenLoad(gateway, load, DEADLINE) as playing, Steady(killer.kill, pause=1.0):
+        calls = playing.finish()
+    ends, kills = Counter(call.code for call in calls), len(killer.killed)
     holds(f"{seconds:.0f} s at {RATE}/s: kills", kills, f">= {seconds * 0.8:.0f}", kills >= seconds * 0.8)
-    holds("  requests that failed", f"{failed} of {calls}: {dict(load.ends)}", 0, failed == 0)
+    holds("  how the requests ended", dict(ends), f"{len(load)} OK", ends == {"OK": len(load)})
     answers = int(gateway.answers("m", "OK"))
-    holds("  outcomes that the gateway counts", answers, calls, answers == calls)
-    longest, bound = load.longest, DEADLINE + 1
+    holds("  outcomes that the gateway counts", answers, len(load), answers == len(load))
+    longest, bound = max(call.seconds for call in calls), DEADLINE + 1
     holds("  longest answer", f"{longest * 1000:.0f} ms", f"<= {bound} s", longest <= bound)
     left = len(children(gateway.process.pid))
     holds("  processes at its end", left, "<= 4", left <= 4)

@@ -7,9 +7,9 @@ import pytest
 
 import api
 import ghz
+import live
 from conftest import StartGateway
 from gateway import Gateway
-from live_policy import write_policy
 from policies import fixed, policy, simulated
 from process import percentile
 from prove import Holds
@@ -78,7 +78,7 @@ def with_replicas(replicas: int) -> dict:
 def change(gateway: Gateway, replicas: int) -> float:
     """Changes their number; seconds until there are so many."""
     began = time.monotonic()
-    write_policy(gateway, with_replicas(replicas))
+    live.write(gateway, with_replicas(replicas))
     wait_for_replicas(gateway, replicas)
     return time.monotonic() - began
 

@@ -1,61 +1,52 @@
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::Context;
 use framegate::{
-    client::{PolicyCall, ask_of_policy},
+    client::{Address, PolicyCall, ask_of_policy},
     live::line,
+    policy,
 };
 use framegate_proto::v1::{PolicyAnswer, PolicyProblem};
 
-use super::{REFUSED, output};
+use super::{REFUSED, output, refused};
 
 #[derive(clap::Args)]
 pub struct ApplyOptions {
     /// The policy file.
     #[arg(value_name = "FILE")]
     config: PathBuf,
-    /// The gateway's gRPC address.
-    #[arg(
-        long = "to",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:9000",
-        env = "FRAMEGATE_ADDR"
-    )]
-    address: String,
+    #[command(flatten)]
+    gateway: Address,
 }
 
 #[derive(clap::Args)]
 pub struct RollbackOptions {
-    /// The gateway's gRPC address.
-    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:9000", env = "FRAMEGATE_ADDR")]
-    address: String,
+    #[command(flatten)]
+    gateway: Address,
 }
 
 /// Applies the policy in a file to a running gateway, and says what has changed.
 pub async fn apply(options: ApplyOptions) -> ExitCode {
-    let ApplyOptions { config, address } = options;
-    let text = match text(&config) {
-        Ok(text) => text,
-        Err(error) => return unanswered(&error),
-    };
-    told(&address, PolicyCall::Apply(text), &config.display().to_string()).await
+    of_file(&options.config, &options.gateway.addr, PolicyCall::Apply).await
 }
 
 /// Brings the policy back that was in force before, and says what has changed.
 pub async fn roll_back(options: RollbackOptions) -> ExitCode {
-    told(&options.address, PolicyCall::RollBack, "the policy before").await
+    told(&options.gateway.addr, PolicyCall::RollBack, "the policy before").await
 }
 
 /// Says what would change in a running gateway with the policy in a file.
-pub async fn check(config: &PathBuf, address: &str) -> ExitCode {
-    match text(config) {
-        Ok(text) => told(address, PolicyCall::Check(text), &config.display().to_string()).await,
-        Err(error) => unanswered(&error),
-    }
+pub async fn check(config: &Path, address: &str) -> ExitCode {
+    of_file(config, address, PolicyCall::Check).await
 }
 
-fn text(config: &PathBuf) -> anyhow::Result<String> {
-    fs::read_to_string(config).with_context(|| config.display().to_string())
+async fn of_file(config: &Path, address: &str, call: fn(String) -> PolicyCall) -> ExitCode {
+    match policy::text_of(config) {
+        Ok(text) => told(address, call(text), &config.display().to_string()).await,
+        Err(problems) => refused(&problems),
+    }
 }
 
 async fn told(address: &str, call: PolicyCall, name: &str) -> ExitCode {

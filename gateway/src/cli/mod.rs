@@ -25,7 +25,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
-use framegate::policy::{self, Policy};
+use framegate::policy::{self, Policy, PolicyErrors};
 use tokio::runtime::Runtime;
 use tracing::error;
 use tracing_subscriber::EnvFilter;
@@ -84,10 +84,13 @@ const REFUSED: u8 = 2;
 
 /// The policy in the file; if it is refused, that is said, and how the process exits for it.
 fn load_policy(path: &Path) -> Result<Policy, ExitCode> {
-    policy::load(path).map_err(|problems| {
-        output::problem(&problems.to_string());
-        ExitCode::from(REFUSED)
-    })
+    policy::load(path).map_err(|problems| refused(&problems))
+}
+
+/// Says why a policy is refused, and answers how the process exits for it.
+fn refused(problems: &PolicyErrors) -> ExitCode {
+    output::problem(&problems.to_string());
+    ExitCode::from(REFUSED)
 }
 
 /// Threads for steps that block, besides those that load frames, which are as many as cores.
@@ -98,6 +101,11 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     if let Err(problem) = start_logging(&cli) {
         output::problem(&format!("--log {}: {problem}", cli.log));
+        return ExitCode::from(REFUSED);
+    }
+    #[cfg(feature = "failpoints")]
+    if let Err(problem) = framegate_replica::failpoint::arm() {
+        output::problem(&problem);
         return ExitCode::from(REFUSED);
     }
     let program = replica::program(&cli.log, cli.log_format);

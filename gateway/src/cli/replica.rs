@@ -19,11 +19,6 @@ pub fn program(log: &str, log_format: LogFormat) -> Program {
 
 /// Serves the orders of the gateway that has started this process, until it closes the socket.
 pub fn run() -> ExitCode {
-    #[cfg(feature = "failpoints")]
-    if let Err(problem) = framegate_replica::failpoint::arm() {
-        output::problem(&problem);
-        return ExitCode::from(REFUSED);
-    }
     let Some(socket) = standard_input() else {
         output::problem(
             "replica: the standard input is no socket; `framegate serve` starts replicas by itself \

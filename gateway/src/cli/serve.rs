@@ -5,7 +5,7 @@ use framegate_replica::Program;
 use tracing::error;
 
 use super::{
-    REFUSED, failed, output,
+    failed, output, refused,
     signals::{Signals, hangups},
 };
 
@@ -22,16 +22,8 @@ pub async fn run(options: Options, program: Program) -> ExitCode {
     let file = FileWatch::new(&options.config);
     let document = match Document::load(&options.config) {
         Ok(document) => document,
-        Err(problems) => {
-            output::problem(&problems.to_string());
-            return ExitCode::from(REFUSED);
-        }
+        Err(problems) => return refused(&problems),
     };
-    #[cfg(feature = "failpoints")]
-    if let Err(problem) = framegate_replica::failpoint::arm() {
-        output::problem(&problem);
-        return ExitCode::from(REFUSED);
-    }
     match serve(document, file, program).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failed(&failure),

@@ -123,7 +123,11 @@ pub fn parse(text: &str, file: &Path) -> Result<Policy, PolicyErrors> {
     }
 }
 
-fn text_of(path: &Path) -> Result<String, PolicyErrors> {
+/// What stands in the policy file at `path`.
+///
+/// # Errors
+/// When it cannot be read, is no text, or is longer than a policy may be.
+pub fn text_of(path: &Path) -> Result<String, PolicyErrors> {
     let refuse = |reason| PolicyErrors::of_file(path, reason);
     let bytes = read_bounded(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
     String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8 text".into()))
