@@ -67,9 +67,7 @@ class Faults:
 
 
 @contextlib.contextmanager
-def under_load(
-    site: Site, name: str, rate: int, holds: Holds, **fields: object
-) -> Iterator[Faults]:
+def under_load(site: Site, name: str, rate: int, holds: Holds, **fields: object) -> Iterator[Faults]:
     """A trial with two gateways; whatever is done to it in the block, nothing must be lost. `fields` are of their rule."""
     Topics(site.brokers).create(site.topic, partitions=PARTITIONS)
     with Trial(site, name, fields) as trial:
@@ -118,7 +116,9 @@ def test_the_broker_stands_still(
             waits.append(faults.until_all_is_owned())
             faults.goes_on("after the broker stood still")
         told = " ".join(f"{wait:.0f}" for wait in waits)
-        holds(f"{name}: seconds until all is owned again", told, "each <= 30", length == 1 or max(waits) <= 30)
+        holds(
+            f"{name}: seconds until all is owned again", told, "each <= 30", length == 1 or max(waits) <= 30
+        )
         holds(f"{name}: lost memberships, joined anew", faults.joined_anew(), "reported", True)
 
 

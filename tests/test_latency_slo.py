@@ -44,14 +44,18 @@ def test_an_objective_that_cannot_be_kept_is_told(start_gateway) -> None:
     gateway = start_gateway(policy(models={"m": simulated("60ms", latency_slo="100ms")}))
     assert limits(gateway, "m") == (1, 0)
     problem = gateway.pool("m").problem
-    told = re.match(r"latency_slo \(100ms\) is not kept, since a frame alone takes ([0-9.]+)ms and may", problem)
+    told = re.match(
+        r"latency_slo \(100ms\) is not kept, since a frame alone takes ([0-9.]+)ms and may", problem
+    )
     assert told and float(told[1]) >= 60, problem
     assert sizes(gateway, "m", 3) == {1}
 
 
 def test_a_real_model_is_measured_before_it_serves(start_gateway, bucket: Path) -> None:
     (bucket / "good.jpg").write_bytes(samples.jpeg(samples.street(640, 480)))
-    gateway = start_gateway(policy(bucket, {"detector": onnx("nanodet", latency_slo="10s", max_batch_size=4)}))
+    gateway = start_gateway(
+        policy(bucket, {"detector": onnx("nanodet", latency_slo="10s", max_batch_size=4)})
+    )
     size, wait = limits(gateway, "detector")
     assert 1 <= size <= 4
     assert (wait > 0) == (size > 1)

@@ -56,7 +56,9 @@ def churn(
     holds(f"{count} changes: applied, refused", dict(answers), wanted, answers == wanted)
     holds(f"{count} changes: time", f"{took:.1f} s", f"<= {seconds:.0f} s", took <= seconds)
     asked = everything.answers + one.answers
-    holds(f"{count} changes: failed requests", f"{failed.total()} of {asked}", "0", not failed and asked > 100)
+    holds(
+        f"{count} changes: failed requests", f"{failed.total()} of {asked}", "0", not failed and asked > 100
+    )
     holds(f"{count} changes: threads, descriptors and processes left", left or 0, "0", not left)
     assert not failed, failed
 

@@ -5,7 +5,6 @@ import shutil
 import signal
 from pathlib import Path
 
-import pytest
 
 import api
 import live
@@ -46,7 +45,11 @@ def test_models_come_and_go_with_the_file(start_gateway: StartGateway) -> None:
         policy = wait_generation(gateway, 2)
     assert (live.source(policy), policy.kept, policy.HasField("last_refused")) == ("FILE", 1, False)
     assert not load.failures and not all_models.failures
-    assert [check(gateway, name) for name in ("stays", "comes", "goes")] == ["SERVING", "SERVING", "NOT_FOUND"]
+    assert [check(gateway, name) for name in ("stays", "comes", "goes")] == [
+        "SERVING",
+        "SERVING",
+        "NOT_FOUND",
+    ]
     assert gateway.pool("stays").batch_limits.max_batch_size == 3
     assert gateway.refused("any", models=("goes",)).reason == "UNKNOWN_MODEL"
     assert gateway.metric("framegate_policy_changes_total", source="file", result="applied") == 1
@@ -174,7 +177,9 @@ def pools(gateway: Gateway) -> list:
     return list(gateway.operator.ListPools(api.operator.ListPoolsRequest(), timeout=10).pools)
 
 
-def test_what_cannot_be_changed_is_refused_with_its_place(start_gateway: StartGateway, tmp_path: Path) -> None:
+def test_what_cannot_be_changed_is_refused_with_its_place(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
     gateway = start_gateway(of(m=simulated("1ms")))
     file = tmp_path / "next.yaml"
     text = live.text(of(m=simulated("9ms"))).replace('"grpc": "127.0.0.1:0"', '"grpc": "127.0.0.1:1"')
@@ -288,7 +293,9 @@ def test_ingests_and_sinks_change_and_no_record_is_lost(
     expected = all_ids(broker.acknowledged, ["m"])
     wait_until("all results", lambda: expected <= set(results()), timeout=60)
     both = set(read_lines(first).ids()) & set(read_lines(second).ids())
-    assert len(results()) - len(both) == len(expected), "none comes twice in a file, or in one after the other"
+    assert len(results()) - len(both) == len(expected), (
+        "none comes twice in a file, or in one after the other"
+    )
     committed = lambda: broker.committed(GROUP, {"camera_1"}) == broker.ends()  # noqa: E731
     wait_until("all is committed", committed)
     assert gateway.stop() == 0

@@ -7,9 +7,11 @@ import pytest
 import api
 from gateway import Gateway
 from policies import onnx, policy
+from process import resident_mib
 from replica_processes import all_run
 from waiting import wait_until
 
+MIB = 1 << 20
 MODEL = "efficientnet-lite0"
 
 
@@ -19,8 +21,8 @@ def each(start_shared_gateway) -> int:
     gateway = start_shared_gateway(policy(models={"m": onnx(MODEL, placement="process")}))
     all_run(gateway, 1)
     [replica] = gateway.pool("m").replicas
-    resident = int(Path(f"/proc/{replica.process_id}/statm").read_text().split()[1]) * 4096
-    assert 0.5 * resident < replica.memory_bytes <= 1.2 * resident
+    resident = resident_mib(replica.process_id, "RssAnon") * MIB
+    assert replica.memory_bytes == pytest.approx(resident, rel=0.1)
     return replica.memory_bytes
 
 

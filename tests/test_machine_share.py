@@ -14,7 +14,9 @@ GREEDY = {"min_replicas": 1, "max_replicas": 8, "target_ongoing_requests": 1}
 
 def running(gateway: Gateway, model: str) -> int:
     """How many replicas of the pool take entries."""
-    return sum(replica.state == api.operator.REPLICA_STATE_RUNNING for replica in gateway.pool(model).replicas)
+    return sum(
+        replica.state == api.operator.REPLICA_STATE_RUNNING for replica in gateway.pool(model).replicas
+    )
 
 
 def test_a_pool_gives_back_what_another_has_a_right_to(start_gateway, bucket: Path) -> None:

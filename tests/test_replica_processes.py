@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import api
-from gateway import Gateway, environment, run
+from gateway import environment, run
 from places import FRAMES, binary
 from policies import onnx, policy, simulated
 from replica_processes import all_run, children, is_there, running, send

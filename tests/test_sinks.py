@@ -71,7 +71,7 @@ def test_a_consumer_of_another_library_reads_the_results(
     assert all(len(numbers) == 1 for numbers in partitions.values()), "a camera stays on its partition"
     reasons = Counter(headers(record).get("reason") for record in records)
     assert reasons == {None: 60, "OBJECT_NOT_FOUND": 2}
-    assert sum(TRACE == headers(record).get("traceparent") for record in records) == 60
+    assert sum(headers(record).get("traceparent") == TRACE for record in records) == 60
     wait_until("all is committed", lambda: all_committed(broker))
     assert gateway.stop() == 0
 

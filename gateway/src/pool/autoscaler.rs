@@ -53,7 +53,7 @@ impl Pool {
             turnover: self.queue().turnover(),
             cost: self.spec.cost.per_entry(),
             waiting,
-            machine_limit: replicas.machine_limit(),
+            machine_limit: replicas.machine_limit(self.autoscaling().max_replicas),
         });
         replicas.want(deciding.wanted());
         // A model that could not be read is tried by one replica even if none is wanted: without it

@@ -134,15 +134,15 @@ impl PoolShare {
         self.change(|account| account.want = None);
     }
 
-    /// How many replicas the pool may have, if it wants as many, beside what the others want.
+    /// How many of `most` replicas the pool may have, if it wants as many, beside what the others want.
     /// Those that take nothing are never limited, nor is a pool that has left.
-    pub fn limit(&self) -> u32 {
+    pub fn limit(&self, most: u32) -> u32 {
         let ledger = self.machine.lock();
         let (numbers, mut wants): (Vec<u64>, Vec<(Resources, Want)>) = ledger.wants().unzip();
         let Some(place) = numbers.iter().position(|number| *number == self.number) else {
-            return u32::MAX;
+            return most;
         };
-        wants[place].1.replicas = u32::MAX;
+        wants[place].1.replicas = most;
         shares(ledger.all, &wants)[place]
     }
 
@@ -260,6 +260,10 @@ impl Resources {
 /// by progressive filling, in whole replicas; of threads alone that is max-min fair. Among pools of
 /// an equal share, the first comes first.
 fn shares(all: Resources, wants: &[(Resources, Want)]) -> Vec<u32> {
+    let wanted = |(each, want): &(Resources, Want)| *each * want.replicas.max(want.least);
+    if wants.iter().map(wanted).fold(Resources::default(), Add::add).fits(all) {
+        return wants.iter().map(|(_, want)| want.replicas.max(want.least)).collect();
+    }
     let takes_nothing = |each: Resources| each == Resources::default();
     let first = |(each, want): &(Resources, Want)| {
         if takes_nothing(*each) { want.replicas } else { want.least }
@@ -316,12 +320,12 @@ mod tests {
     fn a_pool_is_limited_by_what_the_others_want() {
         let machine = Machine::new(threads(4));
         let [first, second] = [1, 1].map(|least| machine.join(1, least));
-        assert_eq!((first.limit(), second.limit()), (3, 3));
+        assert_eq!((first.limit(u32::MAX), second.limit(u32::MAX)), (3, 3));
         second.want(2);
-        assert_eq!((first.limit(), second.limit()), (2, 3));
+        assert_eq!((first.limit(u32::MAX), second.limit(u32::MAX)), (2, 3));
         first.want(3);
-        assert_eq!((first.limit(), second.limit()), (2, 2));
-        assert_eq!(machine.join(0, 0).limit(), u32::MAX);
+        assert_eq!((first.limit(u32::MAX), second.limit(u32::MAX)), (2, 2));
+        assert_eq!(machine.join(0, 0).limit(u32::MAX), u32::MAX);
     }
 
     #[test]
@@ -341,7 +345,7 @@ mod tests {
         let held = [old.take(), other.take()].map(|permit| permit.expect("2 are free"));
         let new = machine.join(1, 0);
         assert_eq!(
-            (old.limit(), other.limit()),
+            (old.limit(u32::MAX), other.limit(u32::MAX)),
             (1, 1),
             "one that is not served yet takes nothing"
         );
@@ -349,7 +353,10 @@ mod tests {
         assert!(new.take().is_none());
         old.leave();
         new.need(1);
-        assert_eq!((old.limit(), other.limit(), new.limit()), (u32::MAX, 1, 1));
+        assert_eq!(
+            (old.limit(u32::MAX), other.limit(u32::MAX), new.limit(u32::MAX)),
+            (u32::MAX, 1, 1)
+        );
         drop((held, first));
         assert_eq!([other.take(), new.take()].map(|permit| permit.is_some()), [true; 2]);
     }
@@ -361,9 +368,9 @@ mod tests {
         for _ in 0..100 {
             let goes = machine.join(1, 1);
             goes.want(9);
-            assert_eq!(stays.limit(), 2);
+            assert_eq!(stays.limit(u32::MAX), 2);
         }
-        assert_eq!((stays.limit(), machine.lock().accounts.len()), (4, 1));
+        assert_eq!((stays.limit(u32::MAX), machine.lock().accounts.len()), (4, 1));
     }
 
     #[test]
@@ -371,10 +378,14 @@ mod tests {
         let machine = Machine::new(threads(8));
         let [small, large] = [1, 1].map(|least| machine.join(1, least));
         let held = [&small, &large].map(PoolShare::take);
-        assert_eq!(large.limit(), 7);
+        assert_eq!(large.limit(u32::MAX), 7);
         small.measured(100 * MIB);
         large.measured(400 * MIB);
-        assert_eq!((small.limit(), large.limit()), (6, 2), "beside the least of the other");
+        assert_eq!(
+            (small.limit(u32::MAX), large.limit(u32::MAX)),
+            (6, 2),
+            "beside the least of the other"
+        );
         assert_eq!(large.lacks_memory(), None);
         let second = large.take().expect("900 MiB fit");
         assert!(large.take().is_none());
@@ -382,10 +393,18 @@ mod tests {
         // Large replicas count by their memory, small ones by their threads, and have less.
         small.want(9);
         large.want(9);
-        assert_eq!((small.limit(), large.limit()), (6, 1));
+        assert_eq!((small.limit(u32::MAX), large.limit(u32::MAX)), (6, 1));
         large.need(3);
         assert_eq!(large.lacks_memory(), Some((400 * MIB, 1000 * MIB)));
         drop(held);
+    }
+
+    #[test]
+    fn replicas_that_take_next_to_nothing_are_not_counted_one_by_one() {
+        let machine = Machine::new(Resources { threads: 8, memory: 1 << 60 });
+        let pool = machine.join(0, 1);
+        pool.measured(1);
+        assert_eq!(pool.limit(u32::MAX), u32::MAX);
     }
 
     #[test]
@@ -407,7 +426,7 @@ mod tests {
         let pool = machine.join(1, 1);
         let held: Vec<_> = (0..4).filter_map(|_| pool.take()).collect();
         machine.set(threads(2));
-        assert_eq!((held.len(), pool.limit(), machine.replicas_alone(2)), (4, 2, 1));
+        assert_eq!((held.len(), pool.limit(u32::MAX), machine.replicas_alone(2)), (4, 2, 1));
         drop(held);
         let held: Vec<_> = (0..4).filter_map(|_| pool.take()).collect();
         assert_eq!((held.len(), machine.replicas_alone(0)), (2, u32::MAX));

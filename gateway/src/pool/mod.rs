@@ -150,11 +150,12 @@ impl Pool {
 
     /// Whether it serves, as of this instant.
     pub fn health(&self) -> PoolHealth {
+        let policy::Autoscaling { min_replicas, max_replicas, .. } = self.autoscaling();
         let replicas = self.lock();
         let condition = Condition {
             replicas: &replicas.view(),
-            min_replicas: self.autoscaling().min_replicas,
-            machine_limit: replicas.machine_limit(),
+            min_replicas,
+            machine_limit: replicas.machine_limit(max_replicas),
             is_known: self.spec.facts().is_some(),
             lacks_memory: replicas.lacks_memory(),
             abandoned: self.spec.abandoned.count(),

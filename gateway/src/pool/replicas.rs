@@ -46,9 +46,9 @@ impl Replicas {
         u32::try_from(staying).unwrap_or(u32::MAX)
     }
 
-    /// How many this pool may have of the machine, beside what the other pools want.
-    pub(super) fn machine_limit(&self) -> u32 {
-        self.machine.limit()
+    /// How many of `most` replicas this pool may have of the machine, beside what the others want.
+    pub(super) fn machine_limit(&self, most: u32) -> u32 {
+        self.machine.limit(most)
     }
 
     /// The pool wants so many, whatever it may have.

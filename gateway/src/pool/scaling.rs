@@ -23,7 +23,7 @@ pub struct Inputs {
     pub waiting: f64,
     /// Measured cost of one entry on one replica, once known.
     pub cost: Option<Duration>,
-    /// How many replicas the machine allows to this pool, beside what other pools want.
+    /// How many of `max_replicas` the machine allows to this pool, beside what other pools want.
     pub machine_limit: u32,
 }
 

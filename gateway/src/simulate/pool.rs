@@ -296,7 +296,7 @@ impl SimulatedPool {
             turnover: self.queue.turnover(),
             cost: self.cost.per_entry(),
             waiting: self.upstream.len() as f64,
-            machine_limit: self.threads.limit(),
+            machine_limit: self.threads.limit(self.model.autoscaling.max_replicas),
         });
         self.threads.want(self.deciding.wanted());
         self.report.changes += u64::from(decision.desired != before);

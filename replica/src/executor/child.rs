@@ -13,7 +13,7 @@ use framegate_batcher::Sizing;
 use super::{
     Opened,
     engine::Engine,
-    memory::resident_memory,
+    memory::own_memory,
     wire::{Failure, HEARTBEAT, Order, Report, encode, read},
 };
 use crate::backend::BackendError;
@@ -63,7 +63,7 @@ fn execute_all(orders: &mpsc::Receiver<Order>, reports: &Reports) -> io::Result<
     let sizing = sizing.map(|(latency_slo, max_batch_size)| Sizing { latency_slo, max_batch_size });
     let mut engine = match Engine::open(&source, sizing.as_ref()) {
         Ok((engine, measured)) => {
-            let memory = resident_memory().unwrap_or_default();
+            let memory = own_memory().unwrap_or_default();
             reports.write(&Report::Opened(Ok(Opened { measured, memory })))?;
             engine
         }

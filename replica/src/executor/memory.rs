@@ -3,13 +3,27 @@ use std::fs;
 /// Memory of this process that is resident, in bytes, as the kernel says it now; it reads a file
 /// that is in memory. None where there is no Linux `/proc`.
 pub fn resident_memory() -> Option<u64> {
-    resident(&fs::read_to_string("/proc/self/status").ok()?)
+    sum(&status()?, &["VmRSS:"])
 }
 
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes << 10)
+/// Memory that this process has to itself, in bytes, in swap too.
+///
+/// Pages of files are not counted: how many are mapped changes with what else runs, processes of one
+/// program share them, and the kernel takes them back where memory is short.
+pub(super) fn own_memory() -> Option<u64> {
+    sum(&status()?, &["RssAnon:", "VmSwap:"])
+}
+
+fn status() -> Option<String> {
+    fs::read_to_string("/proc/self/status").ok()
+}
+
+fn sum(status: &str, fields: &[&str]) -> Option<u64> {
+    let kibibytes = |field: &&str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    fields.iter().map(kibibytes).sum::<Option<u64>>().map(|kibibytes| kibibytes << 10)
 }
 
 #[cfg(test)]
@@ -17,9 +31,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_field_is_found() {
-        assert_eq!(resident("VmPeak: 9 kB\nVmRSS:\t  2048 kB\n"), Some(2_097_152));
-        assert_eq!(resident("Name: a"), None);
-        assert!(resident_memory().is_some_and(|bytes| bytes > 1 << 20));
+    fn the_fields_are_found() {
+        let status = "VmPeak: 9 kB\nRssAnon:\t  2048 kB\nVmSwap:\t 1024 kB\n";
+        assert_eq!(sum(status, &["RssAnon:", "VmSwap:"]), Some(3 << 20));
+        assert_eq!(sum("Name: a", &["VmRSS:"]), None);
+    }
+
+    #[test]
+    fn what_a_process_allocates_it_has_to_itself() {
+        let block = vec![1_u8; 8 << 20];
+        assert!(own_memory().is_some_and(|bytes| bytes >= block.len() as u64));
+        assert!(resident_memory().is_some());
     }
 }

@@ -67,8 +67,9 @@ pub(crate) struct Started {
     pub(crate) facts: ModelFacts,
     /// What batches cost by their size, if that was to be measured.
     pub(crate) costs: Option<BatchCosts>,
-    /// The memory that it takes, in bytes. Of a thread it is what the process has grown by while it
-    /// was opened: too much if others opened theirs at that time, too little if memory was free.
+    /// The memory that it has to itself, in bytes. Of a thread it is what that of the process has
+    /// grown by while it was opened: too much if others opened theirs at that time, too little if
+    /// memory was free.
     pub(crate) memory: u64,
 }
 

@@ -7,7 +7,7 @@ use std::{
 use framegate_batcher::Sizing;
 use tokio::sync::oneshot;
 
-use super::{ExecuteError, Executed, Opened, engine::Engine, memory::resident_memory};
+use super::{ExecuteError, Executed, Opened, engine::Engine, memory::own_memory};
 use crate::{
     backend::{BackendError, BackendSpec, ModelFacts},
     frame::Input,
@@ -70,9 +70,9 @@ fn open_engine(
     sizing: Option<&Sizing>,
 ) -> Result<((Engine, Opened), ModelFacts), BackendError> {
     let source = spec.source()?;
-    let before = resident_memory().unwrap_or_default();
+    let before = own_memory().unwrap_or_default();
     let opened = Engine::open(&source, sizing).map(|(engine, measured)| {
-        let memory = resident_memory().unwrap_or_default().saturating_sub(before);
+        let memory = own_memory().unwrap_or_default().saturating_sub(before);
         (engine, Opened { measured, memory })
     });
     spec.settle(&source, opened)
