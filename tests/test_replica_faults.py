@@ -125,7 +125,7 @@ def test_a_poison_frame_fails_alone_at_each_place(
 def poison_batches(
     start_gateway, bucket: Path, holds: Holds, poison: Poison, positions: tuple[int, ...]
 ) -> None:
-    """A batch of 16 with the frame at each of these places."""
+    """A batch of 16 with the frame at each of these places, each time on a new replica without a back-off."""
     write_frames(bucket)
     model = simulated(
         "5ms",
@@ -135,9 +135,9 @@ def poison_batches(
         batch_wait_timeout="5s",
         batch_timeout="300ms",
     )
-    gateway = start_gateway(policy(bucket, {"m": model}), f"execute.poison=return({poison.fault})")
-    wrong = []
+    struck, whole, wrong = 0, 0, []
     for position in positions:
+        gateway = start_gateway(policy(bucket, {"m": model}), f"execute.poison=return({poison.fault})")
         frames = [f"frames:{'poison' if number == position else 'good'}.png" for number in range(BATCH)]
         # One camera, so that they stay in their order.
         calls = [gateway.start_predict(frame, camera_id="one") for frame in frames]
@@ -145,7 +145,9 @@ def poison_batches(
         expected = [poison.reason if number == position else "classification" for number in range(BATCH)]
         if ends != expected:
             wrong.append((position, dict(Counter(ends))))
-    struck, whole = strikes(gateway), failed_whole(gateway)
+        struck += strikes(gateway)
+        whole += failed_whole(gateway)
+        gateway.kill()
     what = f"a frame's {poison.fault} in a {poison.placement}, at {len(positions)} places of a batch"
     holds(f"{what}: faults", struck, 2 * len(positions), struck == 2 * len(positions))
     holds(f"  batches of {BATCH} that failed", whole, len(positions), whole == len(positions))
