@@ -12,7 +12,7 @@ $(error KAFKA is $(KAFKA); it can be embedded or real)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic docs bench build failpoints setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic prove-fast docs bench build failpoints loads setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,7 +29,7 @@ check: setup
 unit: setup
 	cargo test --release --workspace --locked
 
-black-box: failpoints
+black-box: failpoints loads
 	$(PYTHON) -m pytest tests -m "not slow" -q
 
 prove-main: build ## Check what the main job promises, item by item
@@ -43,6 +43,9 @@ prove-kafka: failpoints ## Check what is promised of Kafka, item by item, on Apa
 
 prove-elastic: failpoints ## Check what is promised of pools that grow and shrink, item by item (an hour)
 	$(PYTHON) -m pytest tests --prove elastic -q
+
+prove-fast: build loads ## Check the speed against a bare echo and a loop without a server (15 minutes)
+	$(PYTHON) -m pytest tests --prove fast -q
 
 docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, the policy's schema, the dashboard
 	@$(BIN) docs .
@@ -62,6 +65,10 @@ failpoints: setup ## Build the binary that tests make fail, and then the release
 	cargo build --release --locked --bin framegate --features failpoints
 	install -D $(BIN) target/failpoints/framegate
 	cargo build --release --locked --bin framegate
+
+# What load is made with, and what it is compared with.
+loads: setup
+	cargo build --release --locked -p framegate-loadtest
 
 setup: ## Fetch and build what .deps/ holds
 	@scripts/setup

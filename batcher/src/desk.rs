@@ -55,21 +55,16 @@ impl<J: Job, R> Desk<J, R> {
     /// Claims until there is no room, or nothing more for it. What came is to be made ready.
     #[must_use = "what is not made ready is never executed"]
     pub fn claim(&mut self) -> Vec<(EntryId, J)> {
-        self.limits = self.seat.batch_limits();
-        let mut all = Vec::new();
-        loop {
-            let (unstarted, _) = self.seat.counts();
-            let claimed = self.seat.claim(self.limits.max_batch_size.saturating_sub(unstarted));
-            if claimed.is_empty() {
-                return all;
-            }
-            for entry in claimed {
-                all.push((entry.id, entry.job.clone()));
-                // One that was recalled from here and claimed again starts over.
-                self.forget(entry.id);
-                self.slots.push(Slot { entry, ready: None });
-            }
+        let (limits, claimed) = self.seat.claim_all();
+        self.limits = limits;
+        let mut all = Vec::with_capacity(claimed.len());
+        for entry in claimed {
+            all.push((entry.id, entry.job.clone()));
+            // One that was recalled from here and claimed again starts over.
+            self.forget(entry.id);
+            self.slots.push(Slot { entry, ready: None });
         }
+        all
     }
 
     /// The entry is ready, if it is still here.
@@ -82,6 +77,12 @@ impl<J: Job, R> Desk<J, R> {
     /// The entry is not to be executed here.
     pub fn forget(&mut self, id: EntryId) {
         self.slots.retain(|slot| slot.entry.id != id);
+    }
+
+    /// How many entries it holds that are not started, those that have left meanwhile among them.
+    #[must_use]
+    pub fn unstarted(&self) -> usize {
+        self.slots.len()
     }
 
     /// Takes the next batch, if it is time.
@@ -111,7 +112,7 @@ impl<J: Job, R> Desk<J, R> {
     /// than there are here.
     fn forget_unwanted(&mut self) {
         let Self { slots, seat, .. } = self;
-        if slots.len() > seat.counts().0 {
+        if !slots.is_empty() && slots.len() > seat.counts().0 {
             slots.retain(|slot| seat.is_wanted(slot.entry.id));
         }
     }

@@ -46,6 +46,12 @@ impl<J: Job> ReplicaSeat<J> {
         self.shared.with(|state| state.claim(self.id, room))
     }
 
+    /// Claims until there is no room or nothing more for it, in one step, by the bounds of batches as
+    /// they are now.
+    pub fn claim_all(&mut self) -> (BatchLimits, Vec<Claimed<J>>) {
+        self.shared.with(|state| state.claim_all(self.id))
+    }
+
     /// Waits until there may be something to claim, or until an entry of this seat has left it.
     ///
     /// Nothing is missed between a claim and this call, nor when it is dropped and called again:
@@ -77,6 +83,14 @@ impl<J: Job> ReplicaSeat<J> {
     #[must_use = "the job is to be answered"]
     pub fn finish(&mut self, id: EntryId) -> Option<J> {
         self.shared.with(|state| state.finish(self.id, id))
+    }
+
+    /// The same for all entries of a batch, in their order.
+    #[must_use = "the jobs are to be answered"]
+    pub fn finish_all(&mut self, ids: impl IntoIterator<Item = EntryId>) -> Vec<Option<J>> {
+        let finish =
+            |state: &mut State<J>| ids.into_iter().map(|id| state.finish(self.id, id)).collect();
+        self.shared.with(finish)
     }
 
     /// Puts entries back at their old places in their own lines, above the bound if need be.

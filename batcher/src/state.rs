@@ -27,8 +27,8 @@ pub(crate) struct State<J> {
     /// The last instant that the state was told.
     now: Instant,
 
-    /// All ongoing entries, by arrival.
-    entries: BTreeMap<EntryId, Entry<J>>,
+    /// All ongoing entries, by arrival; boxed, since the map moves what it holds.
+    entries: BTreeMap<EntryId, Box<Entry<J>>>,
     next_entry: u64,
     /// The entries that are queued.
     lines: Lines,
@@ -125,7 +125,7 @@ impl<J: Job> State<J> {
             tries: 0,
             place: Place::Queued,
         };
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
         // Only now, so that its line keeps its turn and its origin is not told to be empty.
         if let Some(old) = replaced {
             self.remove(old, Removal::Superseded);
@@ -296,7 +296,7 @@ impl<J: Job> State<J> {
     }
 
     /// Takes an entry out of the pool: its place and its count are free.
-    fn take_out(&mut self, id: EntryId) -> Option<Entry<J>> {
+    fn take_out(&mut self, id: EntryId) -> Option<Box<Entry<J>>> {
         let entry = self.entries.remove(&id)?;
         let submitted = &entry.submitted;
         entry.place.remove(id, &entry, &mut self.lines, &mut self.seats);

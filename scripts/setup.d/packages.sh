@@ -1,7 +1,7 @@
 # Debian packages, the only thing that may need root, and Rust.
 # shellcheck shell=bash
 
-DEBIAN_PACKAGES=(build-essential cmake nasm pkg-config zlib1g-dev libssl-dev libcurl4-openssl-dev ffmpeg)
+DEBIAN_PACKAGES=(build-essential cmake nasm pkg-config zlib1g-dev libssl-dev libcurl4-openssl-dev ffmpeg nghttp2-client)
 
 set_up_packages() {
   install_debian_packages

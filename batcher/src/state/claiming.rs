@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::{Place, State};
 use crate::entry::{Charge, Claimed, EntryId, Job, Removal};
+use crate::limits::BatchLimits;
 use crate::lines::Rival;
 use crate::seats::{Offer, SeatId};
 
@@ -28,6 +29,21 @@ impl<J: Job> State<J> {
         };
         self.seats.set_asleep(seat, claimed.len() < room);
         claimed
+    }
+
+    /// Claims as long as something comes, which is then more than its first share only where the
+    /// others have no room for theirs.
+    pub(crate) fn claim_all(&mut self, seat: SeatId) -> (BatchLimits, Vec<Claimed<J>>) {
+        let limits = self.limits.batch;
+        let mut all = Vec::new();
+        loop {
+            let (unstarted, _) = self.counts(seat);
+            let claimed = self.claim(seat, limits.max_batch_size.saturating_sub(unstarted));
+            if claimed.is_empty() {
+                return (limits, all);
+            }
+            all.extend(claimed);
+        }
     }
 
     fn claim_queued(&mut self, seat: SeatId, count: usize) -> Vec<Claimed<J>> {

@@ -1,11 +1,11 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tonic::{Extensions, Request, metadata::MetadataMap};
 
-/// The address a call came from; put into its extensions by the server.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientAddress(pub SocketAddr);
+/// The IP address a call came from, in words; put into its extensions by the server.
+#[derive(Debug, Clone)]
+pub struct ClientAddress(pub Arc<str>);
 
 /// Who calls, and until when.
 #[derive(Debug, Clone)]
@@ -19,8 +19,7 @@ pub(super) struct Caller {
 impl Caller {
     /// The caller of a call that has just come in.
     pub(super) fn new<T>(call: &Request<T>) -> Self {
-        let identity = identity(call.extensions()).into();
-        Self { identity, deadline: deadline(call.metadata()) }
+        Self { identity: identity(call.extensions()), deadline: deadline(call.metadata()) }
     }
 
     /// When a request that is read `now` is of no more use: after its own `timeout` or at the
@@ -64,10 +63,10 @@ pub(super) fn deadline(metadata: &MetadataMap) -> Option<Instant> {
     Instant::now().checked_add(timeout(metadata)?)
 }
 
-fn identity(extensions: &Extensions) -> String {
+fn identity(extensions: &Extensions) -> Arc<str> {
     match extensions.get::<ClientAddress>() {
-        Some(ClientAddress(address)) => address.ip().to_string(),
-        None => "unknown".to_owned(),
+        Some(ClientAddress(address)) => address.clone(),
+        None => "unknown".into(),
     }
 }
 

@@ -1,5 +1,12 @@
-use std::{io::Cursor, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io::Cursor,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
+use futures_util::FutureExt;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -12,10 +19,12 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use super::stack::{GrpcRequest, GrpcStack};
+use super::{
+    gathered::Gathered,
+    stack::{GrpcRequest, GrpcStack},
+};
 use crate::grpc::ClientAddress;
 
 /// What clients may take of the server.
@@ -71,7 +80,7 @@ pub async fn serve_grpc(
                 return debug!(%address, "connection without a greeting");
             };
             let connection = builder(&limits)
-                .serve_connection(TokioIo::new(stream), with_address(stack, address));
+                .serve_connection(TokioIo::new(stream), with_address(stack, address.ip()));
             if let Err(error) = watcher.watch(connection).await {
                 debug!(%address, %error, "connection ended");
             }
@@ -125,7 +134,7 @@ async fn greeted(
     }
     let (reader, writer) = stream.into_split();
     // Hyper reads the preface again.
-    Some(tokio::io::join(Cursor::new(preface).chain(reader), writer))
+    Some(tokio::io::join(Cursor::new(preface).chain(reader), Gathered::new(writer)))
 }
 
 /// Bytes with which every client begins (RFC 9113, section 3.4).
@@ -148,15 +157,16 @@ fn builder(limits: &ConnectionLimits) -> hyper::server::conn::http2::Builder<Tok
 
 fn with_address(
     stack: GrpcStack,
-    address: SocketAddr,
+    address: IpAddr,
 ) -> impl hyper::service::Service<
     GrpcRequest,
     Response = http::Response<tonic::body::Body>,
-    Error = std::convert::Infallible,
+    Error = Infallible,
     Future: Send,
 > {
+    let address = ClientAddress(address.to_string().into());
     service_fn(move |mut request: GrpcRequest| {
-        request.extensions_mut().insert(ClientAddress(address));
-        stack.clone().oneshot(request)
+        request.extensions_mut().insert(address.clone());
+        stack.answer(request).map(Ok)
     })
 }

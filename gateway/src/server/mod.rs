@@ -1,6 +1,7 @@
 //! The listeners: gRPC over HTTP/2, and HTTP for metrics and probes.
 
 mod connections;
+mod gathered;
 mod health;
 mod http;
 mod stack;

@@ -1,16 +1,16 @@
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use framegate_proto::{
-    FILE_DESCRIPTORS,
+    ErrorCode, FILE_DESCRIPTORS, ServeError,
     v1::{
         frame_service_server::FrameServiceServer, operator_service_server::OperatorServiceServer,
     },
 };
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
+use tonic::{Status, body::Body, server::NamedService, service::Routes};
 use tonic_health::server::HealthReporter;
-use tower::{ServiceBuilder, util::BoxCloneSyncService};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::{Service, ServiceExt};
 
 use crate::{
     admission::Admission,
@@ -20,9 +20,13 @@ use crate::{
 
 /// A request as it comes from a connection.
 pub type GrpcRequest = http::Request<hyper::body::Incoming>;
+
 /// The whole server, for one connection.
-pub type GrpcStack =
-    BoxCloneSyncService<GrpcRequest, http::Response<tonic::body::Body>, std::convert::Infallible>;
+#[derive(Clone)]
+pub struct GrpcStack {
+    frames: FrameServiceServer<Frames>,
+    others: Routes,
+}
 
 /// The server's layers and services, with what switches its health.
 pub struct Stack {
@@ -39,10 +43,10 @@ impl Stack {
     ///    bounded there, and the client's address joins the request;
     /// 2. a panic in a handler fails its own call with INTERNAL, not the connection;
     /// 3. a message that tonic cannot take gets its reason;
-    /// 4. routes to services; messages are bounded to `limits.message_bytes`. Tonic's own server,
-    ///    and with it its timeout layer, is not used: it would answer a passed deadline with
-    ///    CANCELLED, while the pools answer it with DEADLINE_EXCEEDED;
-    /// 5. the services: frames, operators, health and reflection. Streams end with `no_calls`.
+    /// 4. the services: frames, which most calls are for, straight; operators, health and reflection
+    ///    by tonic's routes. Messages are bounded to `limits.message_bytes`. Tonic's own server, and
+    ///    with it its timeout layer, is not used: it would answer a passed deadline with CANCELLED,
+    ///    while the pools answer it with DEADLINE_EXCEEDED. Streams end with `no_calls`.
     pub fn new(
         message_bytes: usize,
         admission: &Arc<Admission>,
@@ -62,23 +66,40 @@ impl Stack {
         let operator = Operator::new(admission.clone(), live.clone(), no_calls.clone());
         let operator =
             OperatorServiceServer::new(operator).max_decoding_message_size(message_bytes);
-        let routes = Routes::new(frames)
-            .add_service(operator)
+        let others = Routes::new(operator)
             .add_service(health_service)
             .add_service(reflection().build_v1()?)
             // What clients asked before v1, and some still do.
             .add_service(reflection().build_v1alpha()?)
             .prepare();
-        let service = ServiceBuilder::new()
-            .map_response(|response: http::Response<_>| response.map(tonic::body::Body::new))
-            .layer(CatchPanicLayer::custom(internal_error))
-            .map_response(typed_response)
-            .service(routes);
-        Ok(Self { service: BoxCloneSyncService::new(service), health })
+        Ok(Self { service: GrpcStack { frames, others }, health })
     }
 }
 
-fn internal_error(_: Box<dyn std::any::Any + Send + 'static>) -> http::Response<tonic::body::Body> {
-    let error = framegate_proto::ServeError::new(framegate_proto::ErrorCode::Internal);
-    tonic::Status::from(error).into_http()
+impl GrpcStack {
+    /// Answers a call.
+    pub fn answer(
+        &self,
+        request: GrpcRequest,
+    ) -> impl Future<Output = http::Response<Body>> + Send + use<> {
+        let answered = if is_of(FrameServiceServer::<Frames>::NAME, &request) {
+            // It is always ready.
+            self.frames.clone().call(request).left_future()
+        } else {
+            self.others.clone().oneshot(request).right_future()
+        };
+        async move {
+            match AssertUnwindSafe(answered).catch_unwind().await {
+                Ok(Ok(response)) => typed_response(response),
+                Ok(Err(never)) => match never {},
+                Err(_) => Status::from(ServeError::new(ErrorCode::Internal)).into_http(),
+            }
+        }
+    }
+}
+
+/// Whether the call is for this service.
+fn is_of(service: &str, request: &GrpcRequest) -> bool {
+    let method = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(service));
+    method.is_some_and(|method| method.starts_with('/'))
 }

@@ -5,6 +5,7 @@
 mod abandoned;
 mod child;
 mod engine;
+mod handoff;
 mod memory;
 mod process;
 #[cfg(test)]

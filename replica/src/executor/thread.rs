@@ -1,5 +1,4 @@
 use std::{
-    sync::mpsc,
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -7,7 +6,12 @@ use std::{
 use framegate_batcher::Sizing;
 use tokio::sync::oneshot;
 
-use super::{ExecuteError, Executed, Opened, engine::Engine, memory::own_memory};
+use super::{
+    ExecuteError, Executed, Opened,
+    engine::Engine,
+    handoff::{self, Giver, Taker},
+    memory::own_memory,
+};
 use crate::{
     backend::{BackendError, BackendSpec, ModelFacts},
     frame::Input,
@@ -15,7 +19,7 @@ use crate::{
 
 /// A backend on a thread of its own. Dropping it ends the thread after the batch it executes.
 pub(crate) struct ThreadExecutor {
-    batches: mpsc::SyncSender<Batch>,
+    batches: Giver<Batch>,
     thread: JoinHandle<()>,
 }
 
@@ -33,13 +37,12 @@ impl ThreadExecutor {
         spec: BackendSpec,
         sizing: Option<Sizing>,
     ) -> Result<(Self, oneshot::Receiver<Answer>), BackendError> {
-        // One place: the worker sends a batch only when the last one has ended.
-        let (batches, receiver) = mpsc::sync_channel(1);
+        let (batches, taker) = handoff::place();
         let (opened, open) = oneshot::channel();
         let body = move || match open_engine(&spec, sizing.as_ref()) {
             Ok(((engine, found), facts)) => {
                 let _ = opened.send(Ok((facts, found)));
-                execute_all(engine, &receiver);
+                execute_all(engine, &taker);
             }
             Err(error) => {
                 let _ = opened.send(Err(error));
@@ -49,13 +52,13 @@ impl ThreadExecutor {
             .name(name.to_owned())
             .spawn(body)
             .map_err(|error| BackendError(format!("no thread for the replica: {error}")))?;
-        Ok((Self { batches, thread }, open))
+        Ok((Self { batches: batches(thread.thread().clone()), thread }, open))
     }
 
     pub(super) fn execute(&self, inputs: Vec<Option<Input>>) -> oneshot::Receiver<Executed> {
         let (done, executed) = oneshot::channel();
-        // A dead thread drops `done`, which the receiver sees as a crash.
-        let _ = self.batches.try_send(Batch { inputs, done });
+        // Only when the last one has ended. A dead thread drops `done`, which the receiver sees as a crash.
+        self.batches.give(Batch { inputs, done });
         executed
     }
 
@@ -78,8 +81,8 @@ fn open_engine(
     spec.settle(&source, opened)
 }
 
-fn execute_all(mut engine: Engine, batches: &mpsc::Receiver<Batch>) {
-    while let Ok(Batch { inputs, done }) = batches.recv() {
+fn execute_all(mut engine: Engine, batches: &Taker<Batch>) {
+    while let Some(Batch { inputs, done }) = batches.take() {
         let start = Instant::now();
         let outputs = engine.execute(&inputs);
         let crashed = matches!(outputs, Err(ExecuteError::Crashed(_)));

@@ -4,7 +4,7 @@ use framegate_batcher::{Charge, Desk, EntryId, Formed, ReplicaSeat};
 use framegate_proto::{ErrorCode, ServeError};
 use tokio::{
     sync::{oneshot, watch},
-    task::JoinSet,
+    task::{self, JoinSet},
     time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -94,7 +94,8 @@ impl Worker {
             match self.next_event(form_at, &drain).await {
                 Event::Executed(executed) => self.finish(executed)?,
                 Event::Loaded(id, result) => self.loaded(id, result),
-                Event::Woken => {}
+                // Whatever else is about to be queued comes first, and is claimed with it.
+                Event::Woken => task::yield_now().await,
                 Event::Drain => return self.drain().await,
                 Event::Hung => return Err(self.hung()),
                 Event::Died(how) => return Err(ReplicaFailure::Crashed(how)),
@@ -164,7 +165,7 @@ impl Worker {
             Ok(outputs) => {
                 let (entries, now) = (batch.entries.len(), Instant::now());
                 let limits = self.spec.cost.record(entries, executed.took, now);
-                self.deliver(&batch, outputs, executed.took);
+                self.deliver(batch, outputs, executed.took);
                 self.spec.limit_batches(limits);
                 self.has_served();
                 Ok(())
@@ -192,18 +193,21 @@ impl Worker {
         self.status.send_if_modified(|status| !std::mem::replace(&mut status.has_served, true));
     }
 
-    fn deliver(&mut self, batch: &Executing, outputs: Vec<ModelOutput>, took: Duration) {
+    fn deliver(&mut self, batch: Executing, outputs: Vec<ModelOutput>, took: Duration) {
         let batch_size = u32::try_from(batch.entries.len()).unwrap_or(u32::MAX);
-        for (slot, output) in batch.entries.iter().zip(outputs) {
-            let served = Served {
+        let ids = batch.entries.iter().map(|slot| slot.entry.id);
+        let jobs = self.desk.seat_mut().finish_all(ids);
+        for ((slot, output), job) in batch.entries.iter().zip(outputs).zip(jobs) {
+            // None: the client left or the deadline passed meanwhile, and that was its answer.
+            let Some(job) = job else { continue };
+            job.answer(Ok(Served {
                 model: self.spec.model.clone(),
                 version: self.facts.version.clone(),
                 replica: self.id.clone(),
                 batch_size,
                 output,
                 timings: timings(slot, batch.since, took),
-            };
-            self.answer(slot.entry.id, Ok(served));
+            }));
         }
     }
 
@@ -246,8 +250,8 @@ impl Worker {
     }
 
     fn tell(&self) {
-        let (unstarted, executing) = self.desk.seat().counts();
-        let ongoing = unstarted + executing;
+        let executing = self.executing.as_ref().map_or(0, |batch| batch.entries.len());
+        let ongoing = self.desk.unstarted() + executing;
         self.status.send_if_modified(|status| {
             let changed = status.ongoing != ongoing;
             status.ongoing = ongoing;

@@ -1,0 +1,130 @@
+//! When requests of an open load are due.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use framegate_proto::v1::PredictRequest;
+use serde::Deserialize;
+
+use crate::requests::Requests;
+
+/// A request and when it is due, since the beginning.
+#[derive(Debug)]
+pub struct Arrival {
+    pub due: Duration,
+    pub asked: PredictRequest,
+}
+
+/// How requests come, forever.
+#[derive(Debug, Clone, Copy)]
+pub enum Pattern {
+    /// A Poisson process.
+    ByChance { rate: f64, seed: u64 },
+    /// At even distances.
+    Even { rate: f64 },
+    /// Several at once.
+    Bursts { size: u32, every: Duration },
+}
+
+impl Pattern {
+    /// Whether time passes with it.
+    pub fn is_valid(self) -> bool {
+        match self {
+            Self::ByChance { rate, .. } | Self::Even { rate } => rate.is_finite() && rate > 0.0,
+            Self::Bursts { size, every } => size > 0 && !every.is_zero(),
+        }
+    }
+
+    /// When each request is due, in order.
+    pub fn due(self) -> Box<dyn Iterator<Item = Duration> + Send> {
+        match self {
+            Self::ByChance { rate, seed } => {
+                let (mut chance, mut at) = (fastrand::Rng::with_seed(seed), 0.0);
+                Box::new(std::iter::repeat_with(move || {
+                    at -= (1.0 - chance.f64()).ln() / rate;
+                    Duration::from_secs_f64(at)
+                }))
+            }
+            Self::Even { rate } => {
+                Box::new((0_u64..).map(move |number| Duration::from_secs_f64(number as f64 / rate)))
+            }
+            Self::Bursts { size, every } => {
+                let each = move |burst| std::iter::repeat_n(every * burst, size as usize);
+                Box::new((0_u32..).flat_map(each))
+            }
+        }
+    }
+}
+
+/// A line of a recording.
+#[derive(Deserialize)]
+struct Recorded {
+    /// Seconds.
+    at: f64,
+    camera_id: String,
+    models: Vec<String>,
+}
+
+/// The requests of a recording, as they came.
+///
+/// # Errors
+/// When it cannot be read; with the line.
+pub fn recorded(path: &Path, requests: &Requests) -> Result<Vec<Arrival>> {
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let mut arrivals = Vec::new();
+    for (number, line) in (0_u64..).zip(BufReader::new(file).lines()) {
+        let place = || format!("{}, line {}", path.display(), number + 1);
+        let line = line.with_context(place)?;
+        let Recorded { at, camera_id, models } = serde_json::from_str(&line).with_context(place)?;
+        let due = Duration::try_from_secs_f64(at).with_context(place)?;
+        arrivals.push(Arrival { due, asked: requests.named(number, &camera_id, models) });
+    }
+    arrivals.sort_by_key(|arrival| arrival.due);
+    Ok(arrivals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn within(pattern: Pattern, seconds: u64) -> Vec<Duration> {
+        pattern.due().take_while(|due| *due < Duration::from_secs(seconds)).collect()
+    }
+
+    #[test]
+    fn as_many_come_as_are_asked_for() {
+        let by_chance = within(Pattern::ByChance { rate: 1000.0, seed: 7 }, 10);
+        assert!((9_700..10_300).contains(&by_chance.len()), "{}", by_chance.len());
+        assert!(by_chance.is_sorted());
+        assert_eq!(by_chance, within(Pattern::ByChance { rate: 1000.0, seed: 7 }, 10));
+        assert_eq!(within(Pattern::Even { rate: 50.0 }, 2).len(), 100);
+        let bursts = Pattern::Bursts { size: 150, every: Duration::from_millis(100) };
+        let due = within(bursts, 40);
+        assert_eq!(
+            (due.len(), due[149], due[150]),
+            (60_000, Duration::ZERO, Duration::from_millis(100))
+        );
+    }
+
+    #[test]
+    fn a_recording_is_played_as_it_was() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let lines = "{\"at\": 2.5, \"camera_id\": \"b\", \"models\": [\"m\"]}\n\
+                     {\"at\": 0.5, \"camera_id\": \"a\", \"models\": []}\n";
+        std::fs::write(file.path(), lines).expect("it is written");
+        let requests = Requests::new("frames:{frame}.jpg".to_owned(), 1, 1, vec![]);
+        let arrivals = recorded(file.path(), &requests).expect("a recording");
+        let cameras = arrivals.iter().map(|it| it.asked.frame.as_ref().map(|it| &*it.camera_id));
+        assert!(cameras.eq([Some("a"), Some("b")]));
+        assert_eq!(arrivals[1].due, Duration::from_millis(2500));
+        std::fs::write(file.path(), "{\"at\": -1, \"camera_id\": \"b\", \"models\": []}")
+            .expect("it is");
+        let error = recorded(file.path(), &requests).expect_err("no time");
+        assert!(error.to_string().ends_with("line 1"), "{error}");
+    }
+}

@@ -1,0 +1,35 @@
+"""What the machine gives without a gateway: the programs of `loadtest/` that do the bare job."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from gateway import environment
+from places import MODELS, ROOT
+
+PROGRAMS = ROOT / "target" / "release"
+
+
+class Echo:
+    """A bare gRPC service with a queue, from the beginning of its `with` block to the end."""
+
+    def __enter__(self) -> "Echo":
+        self._process = subprocess.Popen([PROGRAMS / "echo"], stdout=subprocess.PIPE, text=True)
+        self.address = self._process.stdout.readline().strip()
+        assert self.address, "it has not started"
+        self.pid = self._process.pid
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def frame_loop(frames: Path, seconds: float) -> float:
+    """Frames per second of the job without a server, on two threads."""
+    model = MODELS / "efficientnet-lite0" / "model.onnx"
+    command = [PROGRAMS / "frame-loop", "--model", model, "--frames", frames, "--seconds", str(seconds)]
+    run = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=seconds + 60, check=True
+    )
+    return float(re.match(r"([\d.]+) frames/s", run.stdout)[1])

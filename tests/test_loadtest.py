@@ -1,0 +1,75 @@
+"""`framegate-loadtest`: open and closed loads, and what it says of them."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import StartGateway
+from loadtest import BINARY, loadtest
+from policies import policy, simulated
+
+
+@pytest.mark.parametrize(
+    ("load", "about"),
+    [
+        (["--even-rate", 100], 200),
+        (["--rate", 100], 200),
+        (["--bursts", "150@0.5"], 600),
+    ],
+    ids=["even", "by-chance", "bursts"],
+)
+def test_as_much_is_asked_as_told(start_gateway: StartGateway, load: list, about: int) -> None:
+    gateway = start_gateway(policy(models={"m": simulated("1ms", max_batch_size=64)}))
+    figures = loadtest(gateway, *load, "--seconds", 2, "--cameras", 3, "--models", "m")
+    assert figures["ends"].keys() == {"OK"}
+    assert figures["ends"]["OK"] == pytest.approx(about, rel=0.3)
+    assert gateway.answers("m", "OK") == figures["ends"]["OK"]
+    assert figures["not_sent"] == 0
+
+
+def test_a_gateway_that_falls_behind_is_not_asked_less(start_gateway: StartGateway) -> None:
+    """Twice what it can do for 2 s: the last answer comes 2 s late, and that counts."""
+    one_by_one = simulated("50ms", max_batch_size=1, batch_wait_timeout="0s")
+    gateway = start_gateway(policy(models={"m": one_by_one}))
+    figures = loadtest(gateway, "--even-rate", 40, "--seconds", 2)
+    assert figures["ends"] == {"OK": 80}
+    assert figures["latency_ms"]["max"] >= 1800
+    closed = loadtest(gateway, "--in-flight", 1, "--seconds", 2)
+    assert closed["latency_ms"]["p50"] < 1000 < figures["latency_ms"]["p50"] + 100
+
+
+def test_refusals_and_what_could_not_be_sent_are_counted(start_gateway: StartGateway) -> None:
+    device = simulated("500ms", max_batch_size=1, max_queued_requests=1)
+    gateway = start_gateway(policy(models={"m": device}))
+    figures = loadtest(gateway, "--bursts", "20@5", "--seconds", 1)
+    assert figures["ends"].keys() == {"OK", "QUEUE_FULL"}
+    assert sum(figures["ends"].values()) == 20
+    figures = loadtest(gateway, "--bursts", "20@5", "--seconds", 1, "--most-in-flight", 2)
+    assert (sum(figures["ends"].values()), figures["not_sent"]) == (2, 18)
+    figures = loadtest(gateway, "--bursts", "1@5", "--seconds", 1, "--timeout", 0.1)
+    assert figures["ends"] == {"DEADLINE_EXCEEDED": 1}
+
+
+def test_a_recording_is_played(start_gateway: StartGateway, tmp_path: Path) -> None:
+    gateway = start_gateway(policy(models={"a": simulated("1ms"), "b": simulated("1ms")}))
+    frames = [{"at": 0.01 * n, "camera_id": f"camera_{n % 2}", "models": ["ab"[n % 2]]} for n in range(50)]
+    recording = tmp_path / "load.jsonl"
+    recording.write_text("\n".join(map(json.dumps, frames)))
+    figures = loadtest(gateway, "--recording", recording)
+    assert figures["ends"] == {"OK": 50}
+    assert [gateway.answers(model, "OK") for model in "ab"] == [25, 25]
+
+
+def test_what_is_wrong_is_told(tmp_path: Path) -> None:
+    def refused(*words: object) -> str:
+        run = subprocess.run(
+            [str(word) for word in (BINARY, *words)], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert run.returncode != 0
+        return run.stderr
+
+    assert "no gateway answers at 127.0.0.1:1" in refused("--addr", "127.0.0.1:1", "--rate", 1)
+    assert "--rate" in refused()
+    assert "write N@SECONDS" in refused("--bursts", "150")
