@@ -12,7 +12,7 @@ $(error KAFKA is $(KAFKA); it can be embedded or real)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic prove-fast docs bench build failpoints loads setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic prove-fast loadtest docs bench build failpoints loads setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ prove-elastic: failpoints ## Check what is promised of pools that grow and shrin
 
 prove-fast: build loads ## Check the speed against a bare echo and a loop without a server (15 minutes)
 	$(PYTHON) -m pytest tests --prove fast -q
+
+loadtest: build loads ## Load a gateway of its own with ghz and with bursts of 150 requests (LOADTEST_SECONDS)
+	loadtest/run $(LOADTEST_SECONDS)
 
 docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, the policy's schema, the dashboard
 	@$(BIN) docs .

@@ -1,13 +1,16 @@
 """`framegate-loadtest`: open and closed loads, and what it says of them."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import ghz
 from conftest import StartGateway
 from loadtest import BINARY, loadtest
+from places import ROOT
 from policies import policy, simulated
 
 
@@ -60,6 +63,19 @@ def test_a_recording_is_played(start_gateway: StartGateway, tmp_path: Path) -> N
     figures = loadtest(gateway, "--recording", recording)
     assert figures["ends"] == {"OK": 50}
     assert [gateway.answers(model, "OK") for model in "ab"] == [25, 25]
+
+
+def test_the_scenarios_run() -> None:
+    ghz.require()
+    run = subprocess.run(
+        [ROOT / "loadtest" / "run", "1"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert [line.split()[0] for line in run.stdout.splitlines() if "responses" in line] == ["[OK]", "[OK]"]
+    answers = re.findall(r'^framegate_answers_total{model="device",reason="(\w+)"} (\d+)$', run.stdout, re.M)
+    # 1000/s of calls, 20 streams of 200 frames, ten bursts.
+    assert [reason for reason, _ in answers] == ["OK"], answers
+    assert int(answers[0][1]) == pytest.approx(1000 + 20 * 200 + 10 * 150, rel=0.1)
 
 
 def test_what_is_wrong_is_told(tmp_path: Path) -> None:
