@@ -15,19 +15,19 @@ from policies import policy, simulated
 
 
 @pytest.mark.parametrize(
-    ("load", "about"),
+    ("load", "least", "most"),
     [
-        (["--even-rate", 100], 200),
-        (["--rate", 100], 200),
-        (["--bursts", "150@0.5"], 600),
+        (["--even-rate", 100], 200, 200),
+        (["--rate", 100], 140, 260),
+        (["--bursts", "150@0.5"], 600, 600),
     ],
     ids=["even", "by-chance", "bursts"],
 )
-def test_as_much_is_asked_as_told(start_gateway: StartGateway, load: list, about: int) -> None:
+def test_as_much_is_asked_as_told(start_gateway: StartGateway, load: list, least: int, most: int) -> None:
     gateway = start_gateway(policy(models={"m": simulated("1ms", max_batch_size=64)}))
     figures = loadtest(gateway, *load, "--seconds", 2, "--cameras", 3, "--models", "m")
     assert figures["ends"].keys() == {"OK"}
-    assert figures["ends"]["OK"] == pytest.approx(about, rel=0.3)
+    assert least <= figures["ends"]["OK"] <= most
     assert gateway.answers("m", "OK") == figures["ends"]["OK"]
     assert figures["not_sent"] == 0
 
@@ -40,7 +40,7 @@ def test_a_gateway_that_falls_behind_is_not_asked_less(start_gateway: StartGatew
     assert figures["ends"] == {"OK": 80}
     assert figures["latency_ms"]["max"] >= 1800
     closed = loadtest(gateway, "--in-flight", 1, "--seconds", 2)
-    assert closed["latency_ms"]["p50"] < 1000 < figures["latency_ms"]["p50"] + 100
+    assert closed["latency_ms"]["p50"] < figures["latency_ms"]["p50"] / 4
 
 
 def test_refusals_and_what_could_not_be_sent_are_counted(start_gateway: StartGateway) -> None:

@@ -72,8 +72,6 @@ pub struct PoolSnapshot {
     pub executing: usize,
     /// All of these: queued, claimed and executing.
     pub ongoing: usize,
-    /// How long the oldest queued entry has waited.
-    pub oldest_wait: Option<Duration>,
     /// Replicas that hold a seat, those that drain included.
     pub replicas: usize,
     /// Entries that a batch may have.

@@ -60,12 +60,6 @@ impl Lines {
         self.queued
     }
 
-    /// The entry that arrived first of all that wait.
-    pub(crate) fn oldest(&self) -> Option<EntryId> {
-        let lines = self.classes.values().flat_map(|class| class.lines.values());
-        lines.filter_map(Line::oldest).min()
-    }
-
     /// What waits of the stream of an entry that does not, in the same line.
     pub(crate) fn rival<J>(&self, entry: &NewEntry<J>) -> Option<Rival> {
         let Latest { stream, order } = entry.latest?;
@@ -157,11 +151,6 @@ impl Class {
 impl Line {
     fn head(&self) -> Option<EntryId> {
         self.waiting.first_key_value().map(|(_, &id)| id)
-    }
-
-    /// The one that arrived first: the head, unless it may stand there for another one.
-    fn oldest(&self) -> Option<EntryId> {
-        if self.latest.is_empty() { self.head() } else { self.waiting.values().min().copied() }
     }
 
     fn remove<J>(&mut self, id: EntryId, rank: Rank, entry: &NewEntry<J>) -> bool {

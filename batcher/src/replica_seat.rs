@@ -37,7 +37,7 @@ impl<J: Job> ReplicaSeat<J> {
     /// From the queue at most this replica's share, at least one if it holds nothing unstarted;
     /// if the queue is empty and the replica idle, half of the largest unstarted claim of another.
     /// Unstarted entries never exceed `max_batch_size`. A single claim leaves the others their
-    /// turn, so claim until nothing comes before forming a batch.
+    /// turn; before it forms a batch, a replica claims [all](Self::claim_all).
     ///
     /// A claim that does not fill its room is followed by [`woken`](Self::woken) when there is
     /// more. One that does is followed by it only after a start, a finish or a return; whoever has
@@ -87,9 +87,9 @@ impl<J: Job> ReplicaSeat<J> {
 
     /// The same for all entries of a batch, in their order.
     #[must_use = "the jobs are to be answered"]
-    pub fn finish_all(&mut self, ids: impl IntoIterator<Item = EntryId>) -> Vec<Option<J>> {
+    pub fn finish_all(&mut self, ids: &[EntryId]) -> Vec<Option<J>> {
         let finish =
-            |state: &mut State<J>| ids.into_iter().map(|id| state.finish(self.id, id)).collect();
+            |state: &mut State<J>| ids.iter().map(|&id| state.finish(self.id, id)).collect();
         self.shared.with(finish)
     }
 

@@ -251,14 +251,12 @@ impl<J: Job> State<J> {
     }
 
     pub(crate) fn snapshot(&self) -> PoolSnapshot {
-        let oldest = self.lines.oldest().and_then(|id| self.entries.get(&id));
         PoolSnapshot {
             queued: self.lines.queued().total(),
             queued_ingest: self.lines.queued().of(Origin::Ingest),
             claimed: self.seats.unstarted(),
             executing: self.seats.executing(),
             ongoing: self.entries.len(),
-            oldest_wait: oldest.map(|entry| self.now.saturating_duration_since(entry.enqueued_at)),
             replicas: self.seats.len(),
             max_batch_size: self.limits.batch.max_batch_size,
         }

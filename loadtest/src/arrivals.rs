@@ -35,7 +35,7 @@ impl Pattern {
     /// Whether time passes with it.
     pub fn is_valid(self) -> bool {
         match self {
-            Self::ByChance { rate, .. } | Self::Even { rate } => rate.is_finite() && rate > 0.0,
+            Self::ByChance { rate, .. } | Self::Even { rate } => rate.is_finite() && rate >= 1e-3,
             Self::Bursts { size, every } => size > 0 && !every.is_zero(),
         }
     }

@@ -46,6 +46,8 @@ struct Desk {
     report: Arc<Mutex<Report>>,
     /// What is due from here on counts.
     counts_from: Instant,
+    /// Answers until then make the rate; without an end, until the last of them.
+    until: Option<Instant>,
 }
 
 /// Keeps so many requests under way.
@@ -57,7 +59,7 @@ pub async fn closed(
     bounds: Bounds,
 ) -> Report {
     let began = Instant::now();
-    let desk = Desk::new(began + bounds.warm_up);
+    let desk = Desk::new(began + bounds.warm_up, Some(began + lasts));
     let mut callers = JoinSet::new();
     for caller in 0..in_flight {
         let (mut client, requests, desk) =
@@ -84,7 +86,7 @@ pub async fn open(
     bounds: Bounds,
 ) -> Report {
     let began = Instant::now();
-    let desk = Desk::new(began + bounds.warm_up);
+    let desk = Desk::new(began + bounds.warm_up, None);
     let places = Arc::new(Semaphore::new(bounds.most_in_flight));
     let mut calls = JoinSet::new();
     for (number, Arrival { due, asked }) in arrivals.enumerate() {
@@ -123,32 +125,41 @@ async fn call(
     let ended = Instant::now();
     let end = match &answer {
         Ok(response) => end(response.get_ref()),
-        Err(status) => reason(status),
+        Err(status) => reason(status, ended - sent >= timeout),
     };
     desk.note(due, |report| report.call(&end, ended - due, sent - due));
-    desk.note(due, |report| report.lasts(ended - desk.counts_from));
+    desk.answered(&end, ended);
 }
 
 /// `OK`, or the reason of the first model that has failed.
 fn end(response: &PredictResponse) -> String {
-    let errors = response.results.iter().filter_map(|result| match &result.outcome {
+    let mut errors = response.results.iter().filter_map(|result| match &result.outcome {
         Some(Outcome::Error(error)) => Some(error.reason.clone()),
         _ => None,
     });
-    errors.into_iter().next().unwrap_or_else(|| "OK".to_owned())
+    errors.next().unwrap_or_else(|| "OK".to_owned())
 }
 
-fn reason(status: &Status) -> String {
+fn reason(status: &Status, is_over: bool) -> String {
     match status.get_details_error_info() {
         Some(info) => info.reason,
-        None if status.code() == Code::Cancelled => "DEADLINE_EXCEEDED".to_owned(),
+        // So tonic's clients call it when their own time is over.
+        None if is_over && status.code() == Code::Cancelled => "DEADLINE_EXCEEDED".to_owned(),
         None => format!("{:?}", status.code()),
     }
 }
 
 impl Desk {
-    fn new(counts_from: Instant) -> Self {
-        Self { report: Arc::default(), counts_from }
+    fn new(counts_from: Instant, until: Option<Instant>) -> Self {
+        Self { report: Arc::default(), counts_from, until }
+    }
+
+    /// Those count for the rate that come while it is measured, whenever they were asked for.
+    fn answered(&self, end: &str, at: Instant) {
+        if at >= self.counts_from && self.until.is_none_or(|until| at < until) {
+            let lasted = self.until.unwrap_or(at) - self.counts_from;
+            self.report.lock().unwrap_or_else(PoisonError::into_inner).answered(end, lasted);
+        }
     }
 
     fn note(&self, due: Instant, what: impl FnOnce(&mut Report)) {

@@ -73,7 +73,7 @@ struct Options {
 #[group(required = true, multiple = false)]
 struct Load {
     /// So many requests are always under way.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     in_flight: Option<u32>,
     /// So many requests per second, by chance (a Poisson process).
     #[arg(long, value_name = "PER_SECOND")]
@@ -157,7 +157,7 @@ fn arrivals(
         (.., Some(Bursts { size, every })) => Pattern::Bursts { size: *size, every: *every },
         _ => return Ok(None),
     };
-    ensure!(pattern.is_valid(), "a rate is a number above zero");
+    ensure!(pattern.is_valid(), "a rate is a number from 0.001");
     let requests = requests.clone();
     let due = pattern.due().take_while(move |due| *due < lasts);
     let arrivals =

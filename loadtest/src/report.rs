@@ -14,6 +14,8 @@ pub struct Report {
     took: Histogram<u64>,
     /// How much later than due they were sent, in microseconds.
     late: Histogram<u64>,
+    /// `OK` answers within this time.
+    answered: u64,
     lasted: Duration,
 }
 
@@ -25,10 +27,11 @@ pub struct Figures {
     /// Were due while too many were under way.
     not_sent: u64,
     seconds: f64,
-    /// `OK` per second.
+    /// `OK` per second: of a closed load in the time that counts, of an open one until its last answer.
     per_second: f64,
+    /// Of those that are `OK`.
     latency_ms: Times,
-    /// How much later than due they were sent: what the load itself could not keep up with.
+    /// How much later than due they were sent, in steps of 1 ms: the load's own part of the latency.
     sent_late_ms: Times,
 }
 
@@ -47,6 +50,7 @@ impl Default for Report {
             not_sent: 0,
             took: histogram(),
             late: histogram(),
+            answered: 0,
             lasted: Duration::ZERO,
         }
     }
@@ -75,20 +79,20 @@ impl Report {
         self.not_sent += 1;
     }
 
-    /// The load has lasted so long at least.
-    pub fn lasts(&mut self, lasted: Duration) {
+    /// An answer came while the rate is measured, which lasts so long at least.
+    pub fn answered(&mut self, end: &str, lasted: Duration) {
+        self.answered += u64::from(end == "OK");
         self.lasted = self.lasted.max(lasted);
     }
 
     /// The figures.
     pub fn figures(&self) -> Figures {
-        let ok = self.ends.get("OK").copied().unwrap_or_default();
         let seconds = self.lasted.as_secs_f64();
         Figures {
             ends: self.ends.clone(),
             not_sent: self.not_sent,
             seconds,
-            per_second: if seconds > 0.0 { ok as f64 / seconds } else { 0.0 },
+            per_second: if seconds > 0.0 { self.answered as f64 / seconds } else { 0.0 },
             latency_ms: Times::of(&self.took),
             sent_late_ms: Times::of(&self.late),
         }
@@ -138,9 +142,9 @@ mod tests {
         let mut report = Report::default();
         for took in 1..=100 {
             report.call("OK", Duration::from_millis(took), Duration::ZERO);
+            report.answered("OK", Duration::from_secs(10));
         }
         report.call("QUEUE_FULL", Duration::from_secs(9), Duration::from_millis(2));
-        report.lasts(Duration::from_secs(10));
         report.not_sent();
         let figures = report.figures();
         assert!((figures.per_second - 10.0).abs() < 1e-9 && figures.not_sent == 1);

@@ -85,14 +85,11 @@ async fn demand_is_weighted_by_time() {
     let mut bench = Bench::new();
     let ids = [bench.submit(), bench.submit()];
     advance(3000 * MILLI).await;
-    let counts = bench.pool.snapshot();
-    assert_eq!((counts.ongoing, counts.oldest_wait), (2, Some(3000 * MILLI)));
     let mut seat = bench.pool.register();
     claim_all(&mut seat).await;
     assert!(seat.finish(ids[0]).is_some());
     advance(1000 * MILLI).await;
     assert!((bench.pool.ongoing_area() - 7.0).abs() < 1e-9);
-    assert_eq!(bench.pool.snapshot().oldest_wait, None, "what is claimed is not queued");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,8 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-/// A writer whose task gets another turn before each write, after all that are ready to run.
+/// A writer whose task gets another turn before it writes, after those that are ready on its thread:
+/// once for all that it writes until it flushes.
 ///
 /// The answers of a batch become ready one after the other, and each wakes its connection. Written
 /// at once, each would be a system call and a packet of its own, and wake the client; like this

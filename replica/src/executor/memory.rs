@@ -11,7 +11,10 @@ pub fn resident_memory() -> Option<u64> {
 /// Pages of files are not counted: how many are mapped changes with what else runs, processes of one
 /// program share them, and the kernel takes them back where memory is short.
 pub(super) fn own_memory() -> Option<u64> {
-    sum(&status()?, &["RssAnon:", "VmSwap:"])
+    let status = status()?;
+    // Kernels without swap may leave the second field out.
+    let swapped = sum(&status, &["VmSwap:"]).unwrap_or_default();
+    Some(sum(&status, &["RssAnon:"]).or_else(|| sum(&status, &["VmRSS:"]))? + swapped)
 }
 
 fn status() -> Option<String> {

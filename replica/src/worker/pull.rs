@@ -51,6 +51,8 @@ enum Event {
     Executed(Result<Executed, oneshot::error::RecvError>),
     Loaded(EntryId, Result<Option<Loaded>, ServeError>),
     Woken,
+    /// A batch is due.
+    Due,
     Drain,
     /// The batch takes too long.
     Hung,
@@ -96,6 +98,7 @@ impl Worker {
                 Event::Loaded(id, result) => self.loaded(id, result),
                 // Whatever else is about to be queued comes first, and is claimed with it.
                 Event::Woken => task::yield_now().await,
+                Event::Due => {}
                 Event::Drain => return self.drain().await,
                 Event::Hung => return Err(self.hung()),
                 Event::Died(how) => return Err(ReplicaFailure::Crashed(how)),
@@ -195,8 +198,8 @@ impl Worker {
 
     fn deliver(&mut self, batch: Executing, outputs: Vec<ModelOutput>, took: Duration) {
         let batch_size = u32::try_from(batch.entries.len()).unwrap_or(u32::MAX);
-        let ids = batch.entries.iter().map(|slot| slot.entry.id);
-        let jobs = self.desk.seat_mut().finish_all(ids);
+        let ids: Vec<EntryId> = batch.entries.iter().map(|slot| slot.entry.id).collect();
+        let jobs = self.desk.seat_mut().finish_all(&ids);
         for ((slot, output), job) in batch.entries.iter().zip(outputs).zip(jobs) {
             // None: the client left or the deadline passed meanwhile, and that was its answer.
             let Some(job) = job else { continue };
@@ -272,7 +275,7 @@ impl Worker {
             Some(Ok((id, result))) = loads.join_next() => Event::Loaded(id, result),
             () = drain.cancelled() => Event::Drain,
             () = desk.seat().woken() => Event::Woken,
-            () = due(form_at) => Event::Woken,
+            () = due(form_at) => Event::Due,
         }
     }
 }

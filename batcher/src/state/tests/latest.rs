@@ -120,19 +120,6 @@ fn a_lost_replica_leaves_the_newest_of_each_camera() {
 }
 
 #[test]
-fn the_oldest_wait_is_that_of_an_entry_and_not_of_a_place() {
-    let mut state = state();
-    let start = state.now;
-    submit_newest(&mut state, 0, "a");
-    state.advance(start + Duration::from_millis(10));
-    let waits_longest = NewEntry { fairness_key: "a".into(), ..entry(1, Origin::Interactive) };
-    state.submit(&waits_longest).unwrap();
-    state.advance(start + Duration::from_millis(30));
-    submit_newest(&mut state, 2, "a");
-    assert_eq!(state.snapshot().oldest_wait, Some(Duration::from_millis(20)));
-}
-
-#[test]
 fn what_ingest_loses_while_it_waits_counts_as_shed() {
     let mut state = state();
     let start = state.now;

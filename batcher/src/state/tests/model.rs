@@ -189,6 +189,24 @@ impl Model {
         claimed.len()
     }
 
+    /// A worker claims all that there is for it. If that fills it, it claims again when it has room.
+    pub(super) fn claim_all(&mut self, index: usize) {
+        let KnownSeat { id: seat, is_stopping, .. } = self.seats[index];
+        self.seats[index].is_awake = false; // before the claim, which may ring for itself
+        let was_idle = self.state.counts(seat) == (0, 0);
+        let (limits, claimed) = self.step(|state| state.claim_all(seat));
+        assert!(limits == self.limits.batch && (!is_stopping || claimed.is_empty()));
+        for entry in &claimed {
+            let was_queued = self.live[&entry.id].at == At::Queue;
+            assert!(was_queued || was_idle && self.queued() == 0, "recalled for nothing");
+            self.claimed(seat, entry);
+        }
+        let (unstarted, _) = self.state.counts(seat);
+        let room = limits.max_batch_size.saturating_sub(unstarted);
+        assert!(self.step(|state| state.claim(seat, room)).is_empty(), "there was more");
+        self.seats[index].is_awake |= room == 0;
+    }
+
     /// Lets every worker that is awake claim until all sleep: then none may sleep beside work.
     pub(super) fn come_to_rest(&mut self) {
         let mut claims = 0;
@@ -221,7 +239,7 @@ impl Model {
             self.leave(0);
         }
         let State { entries, deadlines, lines, ongoing, .. } = &self.state;
-        assert!(entries.is_empty() && deadlines.is_empty() && lines.oldest().is_none());
+        assert!(entries.is_empty() && deadlines.is_empty() && lines.queued().total() == 0);
         assert_eq!((ongoing.total(), lines.queued().total()), (0, 0));
     }
 

@@ -31,6 +31,9 @@ enum Step {
         seat: usize,
         room: usize,
     },
+    ClaimAll {
+        seat: usize,
+    },
     Start {
         seat: usize,
         count: usize,
@@ -74,6 +77,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => seat.clone().prop_map(|seat| Step::Leave { seat }),
         1 => seat.clone().prop_map(|seat| Step::StopClaiming { seat }),
         8 => (seat.clone(), 0..6usize).prop_map(|(seat, room)| Step::Claim { seat, room }),
+        4 => seat.clone().prop_map(|seat| Step::ClaimAll { seat }),
         6 => (seat.clone(), 1..6usize).prop_map(|(seat, count)| Step::Start { seat, count }),
         8 => (seat.clone(), any::<usize>()).prop_map(|(seat, entry)| Step::Finish { seat, entry }),
         2 => (seat, any::<bool>(), charge).prop_map(|(seat, executing, charge)| {
@@ -97,6 +101,7 @@ fn run(model: &mut Model, step: Step) {
         Step::Leave { seat } if seat < taken => model.leave(seat),
         Step::StopClaiming { seat } if seat < taken => model.stop_claiming(seat),
         Step::Claim { seat, room } if seat < taken => model.claim(seat, room),
+        Step::ClaimAll { seat } if seat < taken => model.claim_all(seat),
         Step::Start { seat, count } if seat < taken => model.start(seat, count),
         Step::Finish { seat, entry } if seat < taken => finish(model, seat, entry),
         Step::GiveBack { seat, executing, charge } if seat < taken => {
