@@ -89,7 +89,8 @@ def frames(tmp_path: Path) -> Path:
 def test_the_frame_job_against_a_loop(
     start_gateway: StartGateway, frames: Path, in_flight: int, holds: Holds
 ) -> None:
-    model = onnx("efficientnet-lite0", replicas=2, num_threads=1, max_batch_size=8)
+    # Batches do not pay on a CPU.
+    model = onnx("efficientnet-lite0", replicas=2, num_threads=1, max_batch_size=1, batch_wait_timeout="0s")
     gateway = start_gateway(policy(frames, {"classifier": model}))
     load = ["--in-flight", in_flight, "--frames", FRAMES, "--cameras", 8, "--warm-up", 2, "--seconds", 8]
     loops, served = [], []
