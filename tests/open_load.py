@@ -77,8 +77,8 @@ class Player:
         self._timeout = timeout
         self._dues = [at for at, _, _ in arrivals]
         self._requests = [
-            api.request("any", camera_id=camera, models=models).SerializeToString()
-            for _, camera, models in arrivals
+            api.request("any", request_id=str(number), camera_id=camera, models=models).SerializeToString()
+            for number, (_, camera, models) in enumerate(arrivals)
         ]
         self._sent = [0.0] * len(arrivals)
         self._ended: list[tuple[float, str] | None] = [None] * len(arrivals)
@@ -103,8 +103,17 @@ class Player:
         return [(due, sent - began, at - began, code) for due, sent, (at, code) in calls]
 
     def _end(self, number: int, call: grpc.Future) -> None:
-        self._ended[number] = (time.monotonic(), call.code().name)
+        self._ended[number] = (time.monotonic(), self._code(number, call))
         self._left.release()
+
+    def _code(self, number: int, call: grpc.Future) -> str:
+        if call.code() is not grpc.StatusCode.OK:
+            return call.code().name
+        response = api.frames.PredictResponse.FromString(call.result())
+        failed = any(result.WhichOneof("outcome") in (None, "error") for result in response.results)
+        if response.request_id != str(number) or failed or not response.results:
+            return "WRONG_ANSWER"
+        return "OK"
 
 
 def main() -> None:

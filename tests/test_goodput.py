@@ -47,10 +47,17 @@ LIMITS = {
 }
 
 
-@pytest.mark.parametrize(
-    "seconds", [pytest.param(6.0, id="short"), pytest.param(300.0, id="long", marks=pytest.mark.slow)]
-)
-@pytest.mark.parametrize("limit", LIMITS)
+RUNS = [
+    pytest.param("queue", 6.0, id="queue-short"),
+    pytest.param("queue", 300.0, id="queue-long", marks=pytest.mark.slow),
+    # Until the gateway has learnt when it is too late, about as much is lost as the bound allows; so the short one
+    # is of the proof alone, too.
+    pytest.param("deadline", 6.0, id="deadline-short", marks=pytest.mark.slow),
+    pytest.param("deadline", 300.0, id="deadline-long", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("limit", "seconds"), RUNS)
 def test_overload(start_gateway: StartGateway, limit: str, seconds: float, holds: Holds) -> None:
     bounds = LIMITS[limit]
     device = DEVICE | {"max_queued_requests": bounds.max_queued_requests}
@@ -63,16 +70,16 @@ def test_overload(start_gateway: StartGateway, limit: str, seconds: float, holds
     within = [call for call in calls if begin <= call.sent < end]
     offered = len(within) / seconds
     times = f"{offered:.0f}/s for {seconds:.0f} s, {offered / peak:.1f} times the peak of {peak:.1f}/s"
-    holds(f"{limit}: overload", times, ">= 4.5 times", offered >= 4.5 * peak, by_clock=True)
+    holds(f"{limit}: overload", times, ">= 4.5 times", offered >= 4.5 * peak)
     kinds = Counter(call.code for call in calls)
     holds("  how they ended", dict(kinds), "/".join(sorted(bounds.codes)), set(kinds) == bounds.codes)
     good = sum(call.code == "OK" and begin <= call.ended < end for call in calls) / seconds
     share = f"{good:.1f}/s, {good / peak:.1%} of the peak"
-    holds("  goodput", share, ">= 95 %", good >= 0.95 * peak, by_clock=True)
+    holds("  goodput", share, ">= 95 %", good >= 0.95 * peak)
     judge_refusals([call for call in within if call.code == "RESOURCE_EXHAUSTED"], holds)
     back = seconds_until_normal(calls, end)
     bound = f"<= {BACK_BOUND:.0f} s"
-    holds("  back to normal", f"{back:.0f} s after its end", bound, back <= BACK_BOUND, by_clock=True)
+    holds("  back to normal", f"{back:.0f} s after its end", bound, back <= BACK_BOUND)
     late = percentile([call.sent - call.due for call in calls], 99)
     holds("  sent later than they were due, p99", f"{late * 1e3:.1f} ms", "reported", True)
 
@@ -95,7 +102,7 @@ def judge_refusals(refused: list[Call], holds: Holds) -> None:
     times = [call.seconds * 1e3 for call in refused]
     p50, p99 = percentile(times, 50), percentile(times, 99)
     told = f"{p50:.1f}, {p99:.1f}, {max(times):.1f} ms"
-    holds(f"  {len(times)} refusals, p50, p99, longest", told, "<= 50 ms", max(times) <= 50, by_clock=True)
+    holds(f"  {len(times)} refusals, p50, p99, longest", told, "<= 50 ms", max(times) <= 50)
 
 
 def seconds_until_normal(calls: list[Call], end: float) -> float:

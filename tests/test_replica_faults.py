@@ -79,7 +79,7 @@ def kill_replicas(start_gateway, holds: Holds, seconds: float) -> None:
     answers = int(gateway.answers("m", "OK"))
     holds("  outcomes that the gateway counts", answers, len(load), answers == len(load))
     longest, bound = max(call.seconds for call in calls), DEADLINE + 1
-    holds("  longest answer", f"{longest * 1000:.0f} ms", f"<= {bound} s", longest <= bound, by_clock=True)
+    holds("  longest answer", f"{longest * 1000:.0f} ms", f"<= {bound} s", longest <= bound)
     left = len(children(gateway.process.pid))
     holds("  processes at its end", left, "<= 4", left <= 4)
 

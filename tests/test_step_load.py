@@ -98,7 +98,7 @@ def judge(
     found, bounds = Times.of(seconds), BOUNDS[placement]
     is_kept = found.median <= bounds.median and found.worst <= bounds.worst
     told = f"{what}, {len(steps)} steps: a second replica's first answer"
-    holds(told, found, f"<= {bounds}", is_kept, by_clock=True)
+    holds(told, found, f"<= {bounds}", is_kept)
     every = Times.of([answers[-1].after for answers in steps])
     holds(f"  all {len(steps[0])} have answered", every, "reported", True)
 

@@ -1,15 +1,10 @@
 //! When requests of an open load are due.
 
-use std::{
-    fs::File,
-    io::{BufRead, BufReader},
-    path::Path,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use framegate::simulate::recording;
 use framegate_proto::v1::PredictRequest;
-use serde::Deserialize;
 
 use crate::requests::Requests;
 
@@ -61,29 +56,18 @@ impl Pattern {
     }
 }
 
-/// A line of a recording.
-#[derive(Deserialize)]
-struct Recorded {
-    /// Seconds.
-    at: f64,
-    camera_id: String,
-    models: Vec<String>,
-}
-
 /// The requests of a recording, as they came.
 ///
 /// # Errors
 /// When it cannot be read; with the line.
 pub fn recorded(path: &Path, requests: &Requests) -> Result<Vec<Arrival>> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    let mut arrivals = Vec::new();
-    for (number, line) in (0_u64..).zip(BufReader::new(file).lines()) {
-        let place = || format!("{}, line {}", path.display(), number + 1);
-        let line = line.with_context(place)?;
-        let Recorded { at, camera_id, models } = serde_json::from_str(&line).with_context(place)?;
-        let due = Duration::try_from_secs_f64(at).with_context(place)?;
-        arrivals.push(Arrival { due, asked: requests.named(number, &camera_id, models) });
-    }
+    let frames = recording::read(path)?.into_iter().zip(0..);
+    let mut arrivals: Vec<Arrival> = frames
+        .map(|((due, frame), number)| {
+            let asked = requests.named(number, &frame.camera_id, frame.models);
+            Arrival { due, asked }
+        })
+        .collect();
     arrivals.sort_by_key(|arrival| arrival.due);
     Ok(arrivals)
 }
@@ -122,9 +106,5 @@ mod tests {
         let cameras = arrivals.iter().map(|it| it.asked.frame.as_ref().map(|it| &*it.camera_id));
         assert!(cameras.eq([Some("a"), Some("b")]));
         assert_eq!(arrivals[1].due, Duration::from_millis(2500));
-        std::fs::write(file.path(), "{\"at\": -1, \"camera_id\": \"b\", \"models\": []}")
-            .expect("it is");
-        let error = recorded(file.path(), &requests).expect_err("no time");
-        assert!(error.to_string().ends_with("line 1"), "{error}");
     }
 }

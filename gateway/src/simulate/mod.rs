@@ -10,7 +10,7 @@ mod load;
 mod plot;
 mod pool;
 mod record;
-mod recording;
+pub mod recording;
 mod report;
 mod trace;
 

@@ -16,11 +16,32 @@ use super::load::Arrival;
 
 /// A frame that came in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Recorded {
+pub struct Recorded {
     /// Seconds since the start of the recording.
-    pub(super) at: f64,
-    pub(super) camera_id: String,
-    pub(super) models: Vec<String>,
+    pub at: f64,
+    /// Its camera; empty if it named none.
+    pub camera_id: String,
+    /// The models that it was for.
+    pub models: Vec<String>,
+}
+
+/// The frames of a recording as they stand there, each with when it came.
+///
+/// # Errors
+/// When it cannot be read; with the line.
+pub fn read(path: &Path) -> anyhow::Result<Vec<(Duration, Recorded)>> {
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let mut frames = Vec::new();
+    for (number, line) in BufReader::new(file).lines().enumerate() {
+        let place = || format!("{}, line {}", path.display(), number + 1);
+        let recorded: Recorded =
+            serde_json::from_str(&line.with_context(place)?).with_context(place)?;
+        let Ok(at) = Duration::try_from_secs_f64(recorded.at) else {
+            bail!("{}: `at` is a number of seconds, from 0; got {}", place(), recorded.at);
+        };
+        frames.push((at, recorded));
+    }
+    Ok(frames)
 }
 
 /// Frames of a recording, in the order of their time. Models that the policy does not have are left
@@ -29,15 +50,8 @@ pub(super) struct Recorded {
 /// # Errors
 /// When it cannot be read; with the line.
 pub(super) fn load(path: &Path, models: &[Arc<str>]) -> anyhow::Result<Vec<Arrival>> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
     let (mut cameras, mut arrivals) = (HashMap::new(), Vec::new());
-    for (number, line) in BufReader::new(file).lines().enumerate() {
-        let place = || format!("{}, line {}", path.display(), number + 1);
-        let recorded: Recorded =
-            serde_json::from_str(&line.with_context(place)?).with_context(place)?;
-        let Ok(at) = Duration::try_from_secs_f64(recorded.at) else {
-            bail!("{}: `at` is a number of seconds, from 0; got {}", place(), recorded.at);
-        };
+    for (at, recorded) in read(path)? {
         let next = u32::try_from(cameras.len()).unwrap_or(u32::MAX);
         let camera = *cameras.entry(recorded.camera_id).or_insert(next);
         let wanted = |name: &Arc<str>| recorded.models.iter().any(|model| **model == **name);

@@ -22,8 +22,8 @@ struct Place<T> {
     is_closed: bool,
 }
 
-/// What `thread` will run on takes from `Taker`.
-pub(super) fn place<T>() -> (impl FnOnce(Thread) -> Giver<T>, Taker<T>) {
+/// The two ends; the giver is made once the thread of the taker is known.
+pub(super) fn handoff<T>() -> (impl FnOnce(Thread) -> Giver<T>, Taker<T>) {
     let place = Arc::new(Mutex::new(Place { given: None, is_closed: false }));
     let taker = Taker { place: Arc::clone(&place) };
     (move |thread| Giver { place, thread }, taker)
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_given_is_taken_and_then_it_ends() {
-        let (giver, taker) = place();
+        let (giver, taker) = handoff();
         let (told, heard) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || {
             while let Some(number) = taker.take() {
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_a_dead_thread_is_given_is_dropped() {
-        let (giver, taker) = place();
+        let (giver, taker) = handoff();
         let giver = giver(thread::current());
         let (thing, other) = (Arc::new(()), Arc::new(()));
         giver.give(Arc::clone(&thing));

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::{
     ExecuteError, Executed, Opened,
     engine::Engine,
-    handoff::{self, Giver, Taker},
+    handoff::{Giver, Taker, handoff},
     memory::own_memory,
 };
 use crate::{
@@ -37,7 +37,7 @@ impl ThreadExecutor {
         spec: BackendSpec,
         sizing: Option<Sizing>,
     ) -> Result<(Self, oneshot::Receiver<Answer>), BackendError> {
-        let (batches, taker) = handoff::place();
+        let (batches, taker) = handoff();
         let (opened, open) = oneshot::channel();
         let body = move || match open_engine(&spec, sizing.as_ref()) {
             Ok(((engine, found), facts)) => {
