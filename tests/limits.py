@@ -5,9 +5,7 @@ import subprocess
 from pathlib import Path
 
 from gateway import environment
-from places import MODELS, ROOT
-
-PROGRAMS = ROOT / "target" / "release"
+from places import MODELS, PROGRAMS
 
 
 class Echo:

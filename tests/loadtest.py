@@ -4,9 +4,9 @@ import json
 import subprocess
 
 from gateway import Gateway
-from places import ROOT
+from places import PROGRAMS
 
-BINARY = ROOT / "target" / "release" / "framegate-loadtest"
+BINARY = PROGRAMS / "framegate-loadtest"
 
 
 def loadtest(gateway: Gateway, *words: object, limit: float = 120.0) -> dict:

@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DEPS = ROOT / ".deps"
 PROTO = ROOT / "proto"
+PROGRAMS = ROOT / "target" / "release"
 FRAMES = DEPS / "frames"
 MODELS = DEPS / "models"
 EXPECTED = Path(__file__).resolve().parent / "expected.json"

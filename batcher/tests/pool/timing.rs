@@ -85,6 +85,7 @@ async fn demand_is_weighted_by_time() {
     let mut bench = Bench::new();
     let ids = [bench.submit(), bench.submit()];
     advance(3000 * MILLI).await;
+    assert_eq!(bench.pool.snapshot().ongoing, 2);
     let mut seat = bench.pool.register();
     claim_all(&mut seat).await;
     assert!(seat.finish(ids[0]).is_some());
