@@ -5,7 +5,6 @@ import shutil
 import signal
 from pathlib import Path
 
-
 import api
 import live
 import samples
