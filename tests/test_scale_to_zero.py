@@ -95,7 +95,8 @@ def left_of_replicas(gateway: Gateway, name: str) -> list[str]:
     """Threads that bear the names of the pool's replicas, and child processes, by their names."""
     names = []
     for task in Path(f"/proc/{gateway.process.pid}/task").iterdir():
-        names.append((task / "comm").read_text().strip())
-        children = (task / "children").read_text().split()
-        names += [f"{name}-process" for _ in children]
+        # A thread may end while it is looked at.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children = (task / "children").read_text().split()
+            names += [(task / "comm").read_text().strip(), *(f"{name}-process" for _ in children)]
     return [each for each in names if each.startswith(f"{name}-")]

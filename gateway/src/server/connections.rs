@@ -9,7 +9,7 @@ use std::{
 use futures_util::FutureExt;
 use hyper::service::service_fn;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
 use tokio::{
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{
-    gathered::Gathered,
+    calls::Calls,
     stack::{GrpcRequest, GrpcStack},
 };
 use crate::grpc::ClientAddress;
@@ -79,9 +79,10 @@ pub async fn serve_grpc(
             let Some(stream) = greeted(stream, limits.greeting, &stop).await else {
                 return debug!(%address, "connection without a greeting");
             };
-            let connection = builder(&limits)
+            let calls = Calls::default();
+            let connection = builder(&limits, calls.clone())
                 .serve_connection(TokioIo::new(stream), with_address(stack, address.ip()));
-            if let Err(error) = watcher.watch(connection).await {
+            if let Err(error) = calls.run_with(watcher.watch(connection)).await {
                 debug!(%address, %error, "connection ended");
             }
         });
@@ -134,14 +135,14 @@ async fn greeted(
     }
     let (reader, writer) = stream.into_split();
     // Hyper reads the preface again.
-    Some(tokio::io::join(Cursor::new(preface).chain(reader), Gathered::new(writer)))
+    Some(tokio::io::join(Cursor::new(preface).chain(reader), writer))
 }
 
 /// Bytes with which every client begins (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;
 
-fn builder(limits: &ConnectionLimits) -> hyper::server::conn::http2::Builder<TokioExecutor> {
-    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+fn builder(limits: &ConnectionLimits, calls: Calls) -> hyper::server::conn::http2::Builder<Calls> {
+    let mut builder = hyper::server::conn::http2::Builder::new(calls);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)

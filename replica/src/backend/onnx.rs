@@ -13,7 +13,7 @@ use ort::{
 };
 
 use self::values::{Outputs, signature};
-use super::{Backend, BackendError, ModelFacts, tensor::write_planes};
+use super::{Backend, BackendError, ModelFacts, tensor::Normaliser};
 use crate::{
     ModelOutput,
     artifact::{Artifact, Task},
@@ -91,6 +91,7 @@ pub(super) struct OnnxBackend {
     artifact: Arc<Artifact>,
     /// The artifact's, with what the model tells of it.
     task: Task,
+    normaliser: Normaliser,
     /// The input tensor's values; kept, so that a batch allocates nothing.
     values: Vec<f32>,
 }
@@ -119,7 +120,8 @@ impl OnnxBackend {
         let session = open_session(environment, &artifact.model, num_threads)
             .map_err(|error| BackendError(format!("{}: {error}", artifact.model.display())))?;
         let task = artifact.task.fit(&artifact.input, &signature(&session))?;
-        Ok(Self { session, artifact, task, values: Vec::new() })
+        let normaliser = Normaliser::new(&artifact.input);
+        Ok(Self { session, artifact, task, normaliser, values: Vec::new() })
     }
 }
 
@@ -134,7 +136,7 @@ impl Backend for OnnxBackend {
         }
         self.values.resize(batch.len() * item, 0.0);
         for (input, planes) in inputs.iter().zip(self.values.chunks_exact_mut(item)) {
-            write_planes(spec, &input.data, planes);
+            self.normaliser.write(&input.data, planes);
         }
         let shape = [batch.len(), 3, height, width];
         let tensor = TensorRef::from_array_view((shape, self.values.as_slice())).map_err(failed)?;

@@ -90,7 +90,7 @@ impl Bucket {
         }
     }
 
-    /// Reads the file of a checked key; it blocks the thread and reads at most `limit` + 1 bytes.
+    /// Reads the file of a checked key; it blocks the thread and reads at most `limit` bytes.
     /// None where a network is in between: those objects are to be awaited.
     ///
     /// # Errors
@@ -161,16 +161,22 @@ fn read_file(root: &Path, key: &Path, limit: u64) -> Result<Bytes, Failure> {
     Ok(bytes)
 }
 
-/// The size is the open handle's own; what grows meanwhile is still cut at the limit.
-fn read_at_most(file: File, size: u64, limit: u64) -> Result<Bytes, Failure> {
-    if size > limit {
-        return Err(Failure::Code(ErrorCode::ObjectTooLarge));
+/// As many bytes as the open handle said that it has: what is written meanwhile is not waited for, and
+/// there is no further read that looks for an end.
+fn read_at_most(mut file: File, size: u64, limit: u64) -> Result<Bytes, Failure> {
+    let allowed = usize::try_from(size).ok().filter(|_| size <= limit);
+    let size = allowed.ok_or(Failure::Code(ErrorCode::ObjectTooLarge))?;
+    let mut bytes = vec![0; size];
+    let mut filled = 0;
+    while filled < size {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(Failure::Code(ErrorCode::ObjectTooLarge));
-    }
+    bytes.truncate(filled);
     Ok(bytes.into())
 }
 

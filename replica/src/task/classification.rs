@@ -18,7 +18,13 @@ pub(super) fn read(
 fn best(scores: &[f32], labels: &Labels, top_k: usize) -> Vec<Class> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     let rank = |index: &usize| if scores[*index].is_nan() { f32::MIN } else { scores[*index] };
-    order.sort_unstable_by(|a, b| rank(b).total_cmp(&rank(a)));
+    let best_first = |a: &usize, b: &usize| rank(b).total_cmp(&rank(a));
+    // A thousand classes are not put in order for the sake of five.
+    if (1..order.len()).contains(&top_k) {
+        order.select_nth_unstable_by(top_k - 1, best_first);
+        order.truncate(top_k);
+    }
+    order.sort_unstable_by(best_first);
     let class = |index: usize| Class {
         label: labels[index].clone(),
         index: u32::try_from(index).unwrap_or(u32::MAX),

@@ -68,13 +68,12 @@ fn symlinks_out_of_the_bucket_are_not_followed() {
 }
 
 #[test]
-fn a_file_that_grows_is_cut_at_the_limit() {
+fn what_a_file_grows_by_is_not_read() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a");
     fs::write(&path, b"12345678").unwrap();
     let file = File::from_std(fs::File::open(path).unwrap());
-    let read = read_at_most(file, 2, 4);
-    assert!(matches!(read, Err(Failure::Code(ErrorCode::ObjectTooLarge))));
+    assert!(matches!(read_at_most(file, 2, 4), Ok(bytes) if *bytes == *b"12"));
 }
 
 #[test]
