@@ -2,9 +2,8 @@
 
 usage: python models/centerface/expected.py MODEL.onnx FRAMES EXPECTED.json
 
-It needs onnxruntime besides the packages of tests/requirements.txt, and shares no code with Framegate: the tests compare
-the two. A face is every centre of score 0.35 and more, after non-maximum suppression at an IoU of 0.3. Box and landmarks
-are in pixels of the frame; the box is cut at its edges.
+It shares no code with Framegate: the tests compare the two. A face is every centre of score 0.35 and more, after
+non-maximum suppression at an IoU of 0.3. Box and landmarks are in pixels of the frame; the box is cut at its edges.
 """
 
 import json
