@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import api
 import ghz
 from conftest import StartGateway
-from loadtest import BINARY, loadtest
+from h2load import GRPC_HEADERS, METHOD, framed
+from loadtest import BINARY, figures, loadtest
 from places import ROOT
 from policies import policy, simulated
+from posts import Server
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,47 @@ def test_a_recording_is_played(start_gateway: StartGateway, tmp_path: Path) -> N
     assert [gateway.answers(model, "OK") for model in "ab"] == [25, 25]
 
 
+def test_files_are_posted_to_a_server_of_http2(start_gateway: StartGateway, bodies: Path) -> None:
+    """A gateway by its gRPC service: one of two bodies asks for a model that it does not have."""
+    gateway = start_gateway(policy(models={"m": simulated("1ms")}))
+    url = f"http://{gateway.grpc_address}{METHOD}"
+    headers = [word for header in GRPC_HEADERS for word in ("--header", header)]
+    asked = ["--url", url, "--bodies", bodies, *headers]
+    good, bad = (api.request("frames:a.jpg", models=[name]).SerializeToString() for name in ("m", "n"))
+    (bodies / "0").write_bytes(framed(good))
+    closed = figures(*asked, "--in-flight", 4, "--seconds", 1)
+    assert closed["ends"].keys() == {"OK"}
+    assert gateway.answers("m", "OK") == closed["ends"]["OK"]
+    (bodies / "1").write_bytes(framed(bad))
+    opened = figures(*asked, "--even-rate", 50, "--seconds", 1)
+    assert opened["ends"] == {"OK": 25, "GRPC 5": 25}
+
+
+def test_files_are_posted_to_a_server_of_http1(bodies: Path) -> None:
+    asked = ["--http1", "--bodies", bodies, "--header", "X-Test: yes", "--url"]
+    for number, body in enumerate(["200", "503"]):
+        (bodies / str(number)).write_text(body)
+    with Server() as server:
+        opened = figures(*asked, server.url, "--bursts", "2@0.1", "--seconds", 1)
+    assert opened["ends"] == {"OK": 10, "HTTP 503": 10}
+    assert server.posted == {("/it", "200", "yes"): 10, ("/it", "503", "yes"): 10}
+    with Server() as server:
+        closed = figures(*asked, server.url, "--in-flight", 3, "--seconds", 0.5)
+    assert (closed["ends"].keys(), server.connections) == ({"OK", "HTTP 503"}, 3)
+    (bodies / "1").write_text("hang up")
+    with Server() as server:
+        broken = figures(*asked, server.url, "--even-rate", 20, "--seconds", 1)
+    assert broken["ends"] == {"OK": 10, "connection closed before message completed": 10}
+
+
+@pytest.fixture
+def bodies(tmp_path: Path) -> Path:
+    """A folder for what is posted."""
+    folder = tmp_path / "bodies"
+    folder.mkdir()
+    return folder
+
+
 def test_the_scenarios_run() -> None:
     ghz.require()
     run = subprocess.run(
@@ -78,7 +122,7 @@ def test_the_scenarios_run() -> None:
     assert int(answers[0][1]) == pytest.approx(1000 + 20 * 200 + 10 * 150, rel=0.1)
 
 
-def test_what_is_wrong_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_is_told(tmp_path: Path, bodies: Path) -> None:
     def refused(*words: object) -> str:
         run = subprocess.run(
             [str(word) for word in (BINARY, *words)], capture_output=True, text=True, timeout=30, check=False
@@ -89,3 +133,10 @@ def test_what_is_wrong_is_told(tmp_path: Path) -> None:
     assert "no gateway answers at 127.0.0.1:1" in refused("--addr", "127.0.0.1:1", "--rate", 1)
     assert "--rate" in refused()
     assert "write N@SECONDS" in refused("--bursts", "150")
+    nowhere = ["--url", "http://127.0.0.1:1/", "--in-flight", 1]
+    assert "--bodies" in refused(*nowhere)
+    assert "there is no file" in refused(*nowhere, "--bodies", bodies)
+    (bodies / "0").touch()
+    assert "no server answers at http://127.0.0.1:1/" in refused(*nowhere, "--bodies", bodies)
+    assert "cannot be used with" in refused(*nowhere, "--bodies", bodies, "--addr", "127.0.0.1:1")
+    assert "write NAME: VALUE" in refused(*nowhere, "--bodies", bodies, "--header", "te trailers")

@@ -6,14 +6,10 @@ use anyhow::Result;
 use framegate::simulate::recording;
 use framegate_proto::v1::PredictRequest;
 
-use crate::requests::Requests;
+use crate::requests::InTurn;
 
-/// A request and when it is due, since the beginning.
-#[derive(Debug)]
-pub struct Arrival {
-    pub due: Duration,
-    pub asked: PredictRequest,
-}
+/// When each request is due since the beginning, in order.
+pub type Arrivals = Box<dyn Iterator<Item = Duration> + Send>;
 
 /// How requests come, forever.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +31,8 @@ impl Pattern {
         }
     }
 
-    /// When each request is due, in order.
-    pub fn due(self) -> Box<dyn Iterator<Item = Duration> + Send> {
+    /// When each request is due.
+    pub fn due(self) -> Arrivals {
         match self {
             Self::ByChance { rate, seed } => {
                 let (mut chance, mut at) = (fastrand::Rng::with_seed(seed), 0.0);
@@ -56,20 +52,17 @@ impl Pattern {
     }
 }
 
-/// The requests of a recording, as they came.
+/// The requests of a recording as they came, and when each is due.
 ///
 /// # Errors
 /// When it cannot be read; with the line.
-pub fn recorded(path: &Path, requests: &Requests) -> Result<Vec<Arrival>> {
+pub fn recorded(path: &Path, requests: &InTurn) -> Result<(Vec<Duration>, Vec<PredictRequest>)> {
     let frames = recording::read(path)?.into_iter().zip(0..);
-    let mut arrivals: Vec<Arrival> = frames
-        .map(|((due, frame), number)| {
-            let asked = requests.named(number, &frame.camera_id, frame.models);
-            Arrival { due, asked }
-        })
+    let mut arrivals: Vec<_> = frames
+        .map(|((due, frame), number)| (due, requests.named(number, &frame.camera_id, frame.models)))
         .collect();
-    arrivals.sort_by_key(|arrival| arrival.due);
-    Ok(arrivals)
+    arrivals.sort_by_key(|(due, _)| *due);
+    Ok(arrivals.into_iter().unzip())
 }
 
 #[cfg(test)]
@@ -101,10 +94,10 @@ mod tests {
         let lines = "{\"at\": 2.5, \"camera_id\": \"b\", \"models\": [\"m\"]}\n\
                      {\"at\": 0.5, \"camera_id\": \"a\", \"models\": []}\n";
         std::fs::write(file.path(), lines).expect("it is written");
-        let requests = Requests::new("frames:{frame}.jpg".to_owned(), 1, 1, vec![]);
-        let arrivals = recorded(file.path(), &requests).expect("a recording");
-        let cameras = arrivals.iter().map(|it| it.asked.frame.as_ref().map(|it| &*it.camera_id));
+        let requests = InTurn::new("frames:{frame}.jpg".to_owned(), 1, 1, vec![]);
+        let (due, asked) = recorded(file.path(), &requests).expect("a recording");
+        let cameras = asked.iter().map(|it| it.frame.as_ref().map(|it| &*it.camera_id));
         assert!(cameras.eq([Some("a"), Some("b")]));
-        assert_eq!(arrivals[1].due, Duration::from_millis(2500));
+        assert_eq!(due, [500, 2500].map(Duration::from_millis));
     }
 }

@@ -5,21 +5,13 @@ use std::{
     time::Duration,
 };
 
-use framegate_proto::v1::{
-    PredictRequest, PredictResponse, frame_service_client::FrameServiceClient,
-    model_result::Outcome,
-};
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
     time::{Instant, sleep_until},
 };
-use tonic::{Code, Request, Status, transport::Channel};
-use tonic_types::StatusExt;
 
-use crate::{arrivals::Arrival, report::Report, requests::Requests};
-
-type Client = FrameServiceClient<Channel>;
+use crate::{arrivals::Arrivals, report::Report, target::Target};
 
 /// What a load keeps to.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +44,7 @@ struct Desk {
 
 /// Keeps so many requests under way.
 pub async fn closed(
-    clients: Vec<Client>,
-    requests: Requests,
+    targets: Vec<Target>,
     in_flight: u32,
     lasts: Duration,
     bounds: Bounds,
@@ -62,8 +53,7 @@ pub async fn closed(
     let desk = Desk::new(began + bounds.warm_up, Some(began + lasts));
     let mut callers = JoinSet::new();
     for caller in 0..in_flight {
-        let (mut client, requests, desk) =
-            (pick(&clients, caller.into()), requests.clone(), desk.clone());
+        let (mut target, desk) = (pick(&targets, caller.into()), desk.clone());
         callers.spawn(async move {
             for number in (u64::from(caller)..).step_by(in_flight as usize) {
                 let sent = Instant::now();
@@ -71,7 +61,7 @@ pub async fn closed(
                     return;
                 }
                 let moments = Moments { due: sent, sent };
-                call(&mut client, requests.get(number), moments, bounds.timeout, &desk).await;
+                call(&mut target, number, moments, bounds.timeout, &desk).await;
             }
         });
     }
@@ -79,27 +69,23 @@ pub async fn closed(
     desk.close()
 }
 
-/// Sends each request when it is due.
-pub async fn open(
-    clients: Vec<Client>,
-    arrivals: Box<dyn Iterator<Item = Arrival> + Send>,
-    bounds: Bounds,
-) -> Report {
+/// Sends each request when it is due, since the beginning.
+pub async fn open(targets: Vec<Target>, arrivals: Arrivals, bounds: Bounds) -> Report {
     let began = Instant::now();
     let desk = Desk::new(began + bounds.warm_up, None);
     let places = Arc::new(Semaphore::new(bounds.most_in_flight));
     let mut calls = JoinSet::new();
-    for (number, Arrival { due, asked }) in arrivals.enumerate() {
+    for (number, due) in (0..).zip(arrivals) {
         let due = began + due;
         sleep_until(due).await;
         let Ok(place) = places.clone().try_acquire_owned() else {
             desk.note(due, Report::not_sent);
             continue;
         };
-        let (mut client, desk) = (pick(&clients, number as u64), desk.clone());
+        let (mut target, desk) = (pick(&targets, number), desk.clone());
         calls.spawn(async move {
             let moments = Moments { due, sent: Instant::now() };
-            call(&mut client, asked, moments, bounds.timeout, &desk).await;
+            call(&mut target, number, moments, bounds.timeout, &desk).await;
             drop(place);
         });
         while calls.try_join_next().is_some() {}
@@ -108,45 +94,21 @@ pub async fn open(
     desk.close()
 }
 
-fn pick(clients: &[Client], number: u64) -> Client {
-    clients[(number % clients.len() as u64) as usize].clone()
+fn pick(targets: &[Target], number: u64) -> Target {
+    targets[(number % targets.len() as u64) as usize].clone()
 }
 
 async fn call(
-    client: &mut Client,
-    asked: PredictRequest,
+    target: &mut Target,
+    number: u64,
     Moments { due, sent }: Moments,
     timeout: Duration,
     desk: &Desk,
 ) {
-    let mut request = Request::new(asked);
-    request.set_timeout(timeout);
-    let answer = client.predict(request).await;
+    let end = target.call(number, timeout).await;
     let ended = Instant::now();
-    let end = match &answer {
-        Ok(response) => end(response.get_ref()),
-        Err(status) => reason(status, ended - sent >= timeout),
-    };
     desk.note(due, |report| report.call(&end, ended - due, sent - due));
     desk.answered(&end, ended);
-}
-
-/// `OK`, or the reason of the first model that has failed.
-fn end(response: &PredictResponse) -> String {
-    let mut errors = response.results.iter().filter_map(|result| match &result.outcome {
-        Some(Outcome::Error(error)) => Some(error.reason.clone()),
-        _ => None,
-    });
-    errors.next().unwrap_or_else(|| "OK".to_owned())
-}
-
-fn reason(status: &Status, is_over: bool) -> String {
-    match status.get_details_error_info() {
-        Some(info) => info.reason,
-        // So tonic's clients call it when their own time is over.
-        None if is_over && status.code() == Code::Cancelled => "DEADLINE_EXCEEDED".to_owned(),
-        None => format!("{:?}", status.code()),
-    }
 }
 
 impl Desk {

@@ -4,9 +4,17 @@ use std::sync::Arc;
 
 use framegate_proto::v1::{FrameReference, PredictRequest, frame_reference::Source};
 
+/// What a gateway is asked.
+#[derive(Debug, Clone)]
+pub enum Requests {
+    InTurn(InTurn),
+    /// These, from the first one on.
+    Recorded(Arc<[PredictRequest]>),
+}
+
 /// Requests that go through frames and cameras in turn.
 #[derive(Debug, Clone)]
-pub struct Requests {
+pub struct InTurn {
     uri: Arc<str>,
     frames: u32,
     cameras: u32,
@@ -14,6 +22,16 @@ pub struct Requests {
 }
 
 impl Requests {
+    /// The request with this number, which is below the count of recorded ones.
+    pub fn get(&self, number: u64) -> PredictRequest {
+        match self {
+            Self::InTurn(requests) => requests.get(number),
+            Self::Recorded(requests) => requests[number as usize].clone(),
+        }
+    }
+}
+
+impl InTurn {
     /// `{frame}` and `{camera}` of the `uri` stand for numbers below `frames` and `cameras`, which
     /// are above zero.
     pub fn new(uri: String, frames: u32, cameras: u32, models: Vec<String>) -> Self {
@@ -64,7 +82,7 @@ mod tests {
 
     #[test]
     fn cameras_and_frames_take_turns() {
-        let requests = Requests::new("frames:c{camera}/f{frame}.jpg".to_owned(), 3, 2, vec![]);
+        let requests = InTurn::new("frames:c{camera}/f{frame}.jpg".to_owned(), 3, 2, vec![]);
         let uris = (0..6).map(|number| match requests.get(number).frame.and_then(|it| it.source) {
             Some(Source::Uri(uri)) => uri,
             other => panic!("{other:?}"),

@@ -35,7 +35,8 @@ mod running;
 #[cfg(test)]
 mod testing;
 mod topics;
-pub(crate) mod tracker;
+#[doc(hidden)] // public for the benches alone
+pub mod tracker;
 
 pub use kafka::KafkaIngest;
 pub use observe::OutcomeObserver;
