@@ -12,10 +12,10 @@ $(error KAFKA is $(KAFKA); it can be embedded or real)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic prove-fast loadtest docs bench build failpoints loads setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic prove-fast loadtest growth compare variants docs bench bench-baseline bench-instructions build failpoints loads setup clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: build ## Play cameras through two real models (DEMO_CAMERAS, DEMO_FPS, DEMO_SECONDS; KAFKA=real)
 	@$(DEMO_ON_$(KAFKA)) $(DEMO)
@@ -50,12 +50,34 @@ prove-fast: build loads ## Check the speed against a bare echo and a loop withou
 loadtest: build loads ## Load a gateway of its own with ghz and with bursts of 150 requests (LOADTEST_SECONDS)
 	loadtest/run $(LOADTEST_SECONDS)
 
+growth: build loads ## Measure how costs grow with pools, replicas, cameras and requests in flight (GROWTH, 15 minutes)
+	$(PYTHON) loadtest/growth $(GROWTH)
+
+compare: build loads ## Compare with four other model servers on the same machine (COMPARE, 35 minutes)
+	@scripts/setup peers
+	$(PYTHON) loadtest/compare $(COMPARE)
+
+variants: setup ## Make int8 and fp16 variants of the three models, and print what they gain and cost (5 minutes)
+	@models/variants/measure
+
 docs: build ## Write the generated pages: docs/policy.md, errors.md, metrics.md, the policy's schema, the dashboard
 	@$(BIN) docs .
 	@scripts/dashboard
 
-bench: build ## Measure the queue, the frame path and the gateway
-	cargo bench --workspace --locked
+# A run is compared with the last one that was saved under the same name, if there is one.
+BASELINE ?= saved
+TIMES := cargo bench --workspace --locked --bench times -- --noplot --warm-up-time 1 --measurement-time 3
+
+bench: setup ## Measure the hot parts, and compare them with the last saved baseline (BASELINE)
+	$(TIMES) --baseline-lenient $(BASELINE)
+
+bench-baseline: setup ## Measure the hot parts, and save that as the baseline (BASELINE)
+	$(TIMES) --save-baseline $(BASELINE)
+
+bench-instructions: setup ## Count the instructions of the hot parts, which no noise changes
+	@scripts/setup gungraun
+	GUNGRAUN_RUNNER=$(CURDIR)/.deps/bin/gungraun-runner cargo bench --workspace --locked --bench instructions -- \
+	  --callgrind-metrics=ir --callgrind-args=--cache-sim=no
 
 picture: build ## Make docs/top.svg anew, from a demo of 40 s
 	$(PYTHON) scripts/picture $(BIN) docs/top.svg

@@ -12,15 +12,15 @@ class Echo:
     """A bare gRPC service with a queue, from the beginning of its `with` block to the end."""
 
     def __enter__(self) -> "Echo":
-        self._process = subprocess.Popen([PROGRAMS / "echo"], stdout=subprocess.PIPE, text=True)
-        self.address = self._process.stdout.readline().strip()
+        self.process = subprocess.Popen([PROGRAMS / "echo"], stdout=subprocess.PIPE, text=True)
+        self.address = self.process.stdout.readline().strip()
         assert self.address, "it has not started"
-        self.pid = self._process.pid
+        self.pid = self.process.pid
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
 
 def frame_loop(frames: Path, seconds: float) -> float:
