@@ -6,14 +6,14 @@ mod parts;
 #[path = "../../batcher/benches/still/mod.rs"]
 mod still;
 
-use framegate_replica::frame::{Header, Input, Pixels, Scale};
+use framegate_replica::frame::{Extent, Header, Input, Pixels};
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use parts::{CLASSIFIER, DETECTOR, Decoded, Encoded, LARGE, SMALL};
 
 #[library_benchmark(setup = parts::encoded)]
 #[bench::large(LARGE)]
 #[bench::small(SMALL)]
-fn probe(frame: Encoded) -> (Encoded, (Header, Scale)) {
+fn probe(frame: Encoded) -> (Encoded, (Header, Extent)) {
     let found = parts::probe(&frame);
     (frame, found)
 }

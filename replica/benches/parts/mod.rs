@@ -5,7 +5,7 @@
 mod picture;
 
 use framegate_replica::frame::{
-    self, Fit, Header, ImageLimits, Input, InputGeometry, Pixels, Scale, needed_scale,
+    self, Extent, Fit, Header, ImageLimits, Input, InputGeometry, Pixels,
 };
 
 pub use picture::jpeg;
@@ -32,7 +32,7 @@ pub const LIMITS: ImageLimits = ImageLimits { width: 16_384, height: 16_384, pix
 pub struct Encoded {
     bytes: Vec<u8>,
     header: Header,
-    scale: Scale,
+    extent: Extent,
 }
 
 /// A decoded frame, and what it is to be made into.
@@ -44,8 +44,8 @@ pub struct Decoded {
 /// A frame of this size, for both models.
 pub fn encoded((width, height): Size) -> Encoded {
     let bytes = jpeg(width as usize, height as usize);
-    let (header, scale) = plan(&bytes);
-    Encoded { bytes, header, scale }
+    let (header, extent) = plan(&bytes);
+    Encoded { bytes, header, extent }
 }
 
 /// Its pixels, for one model.
@@ -53,14 +53,14 @@ pub fn decoded(size: Size, geometry: InputGeometry) -> Decoded {
     Decoded { pixels: decode(&encoded(size)), geometry }
 }
 
-/// Reads the header, and chooses the smallest scale that serves both models.
-pub fn probe(frame: &Encoded) -> (Header, Scale) {
+/// Reads the header, and chooses the smallest scale and part that serve both models.
+pub fn probe(frame: &Encoded) -> (Header, Extent) {
     plan(&frame.bytes)
 }
 
-/// Decodes at that scale.
+/// Decodes that.
 pub fn decode(frame: &Encoded) -> Pixels {
-    frame::decode(&frame.bytes, &frame.header, frame.scale).expect("a whole JPEG")
+    frame::decode(&frame.bytes, &frame.header, frame.extent).expect("a whole JPEG")
 }
 
 /// Cuts and resizes pixels to a model's input.
@@ -68,9 +68,8 @@ pub fn resize(frame: &Decoded) -> Input {
     frame::prepare(&frame.pixels, None, &frame.geometry).expect("a valid geometry")
 }
 
-fn plan(bytes: &[u8]) -> (Header, Scale) {
+fn plan(bytes: &[u8]) -> (Header, Extent) {
     let header = frame::probe(bytes, &LIMITS).expect("a JPEG");
-    let size = (header.width, header.height);
-    let needed = needed_scale(size, None, &[CLASSIFIER, DETECTOR]).expect("a whole frame");
-    (header, header.scale_for(needed))
+    let extent = Extent::needed(&header, None, &[CLASSIFIER, DETECTOR]).expect("a whole frame");
+    (header, extent)
 }

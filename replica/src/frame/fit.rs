@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     decode::Pixels,
+    extent::Extent,
     geometry::{Fit, InputGeometry, Mapping, Placement, Region},
 };
 
@@ -74,7 +75,8 @@ fn resize(
     geometry: &InputGeometry,
     data: &mut [u8],
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let source = TypedImageRef::<U8x3>::from_buffer(pixels.width, pixels.height, &pixels.data)?;
+    let part = pixels.extent.part;
+    let source = TypedImageRef::<U8x3>::from_buffer(part.width, part.height, &pixels.data)?;
     let mut canvas = TypedImage::<U8x3>::from_buffer(geometry.width, geometry.height, data)?;
     let Region { x, y, width, height } = placement.target;
     let mut target = TypedCroppedImageMut::from_ref(&mut canvas, x, y, width, height)?;
@@ -90,8 +92,10 @@ fn resize(
 /// A held pixel stands for a whole square of the frame's, so the factor is the scale's own and not
 /// the ratio of the sizes, of which the smaller one is rounded up.
 fn held(pixels: &Pixels, placement: &Placement) -> [f64; 4] {
-    let [left, top, width, height] = placement.source.map(|side| side * pixels.scale.factor());
-    [left, top, within(left, width, pixels.width), within(top, height, pixels.height)]
+    let Extent { scale, part } = pixels.extent;
+    let [left, top, width, height] = placement.source.map(|side| side * scale.factor());
+    let (left, top) = (left - f64::from(part.x), top - f64::from(part.y));
+    [left, top, within(left, width, part.width), within(top, height, part.height)]
 }
 
 /// The length, cut where rounding would carry its end beyond the side. The sum of both is then

@@ -66,21 +66,6 @@ pub(super) struct Placement {
     pub target: Region,
 }
 
-/// The smallest scale (1.0 = full size) at which a frame still has at least the pixels that each of
-/// these inputs takes from it; it may be above 1.0.
-///
-/// # Errors
-/// `RegionOutsideFrame`.
-pub fn needed_scale(
-    (width, height): (u32, u32),
-    region: Option<Region>,
-    inputs: &[InputGeometry],
-) -> Result<f64, ServeError> {
-    let area = Region::within(region, width, height)?;
-    let scale = |input: &InputGeometry| Placement::new(area, input).scale();
-    Ok(inputs.iter().map(scale).fold(0.0, f64::max))
-}
-
 impl InputGeometry {
     /// Whether every frame can be made to fit: no side is 0, and a centre crop is not larger than
     /// what it is cut from. [`prepare`](super::prepare) relies on it.
@@ -148,8 +133,9 @@ impl Placement {
         Self { source: [left, top, width, height], target }
     }
 
-    /// Input pixels for a frame pixel, along the side that has more.
-    fn scale(&self) -> f64 {
+    /// Input pixels for a frame pixel, along the side that has more. The smallest scale (1.0 = full
+    /// size) at which a frame still has as many pixels as are taken from it; it may be above 1.0.
+    pub(super) fn scale(&self) -> f64 {
         let [_, _, width, height] = self.source;
         (f64::from(self.target.width) / width).max(f64::from(self.target.height) / height)
     }

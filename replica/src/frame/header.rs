@@ -1,6 +1,9 @@
 use framegate_proto::{ErrorCode, ServeError};
 
-use super::decode::{jpeg, png, webp};
+use super::{
+    decode::{jpeg, png, webp},
+    extent::Extent,
+};
 
 /// The largest image that is decoded. All three bounds hold for the whole frame, region or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct Header {
     /// Bytes that grow with the image and that its decoder holds besides the pixels, at most: the
     /// coefficients of a JPEG that comes in several scans; the planes, tables and copies of a WebP.
     pub working_bytes: u64,
+    /// Whether a part of it can be decoded alone.
+    pub has_parts: bool,
 }
 
 /// By how much an image is made smaller while it is decoded.
@@ -93,15 +98,10 @@ impl Header {
         scales.into_iter().find(enough).unwrap_or(Scale::Full)
     }
 
-    /// Bytes of the decoded pixels at a scale, as RGB8.
-    pub fn decoded_bytes(&self, scale: Scale) -> u64 {
-        3 * u64::from(scale.of(self.width)) * u64::from(scale.of(self.height))
-    }
-
-    /// Bytes held while the image is being decoded at a scale: the pixels, and what the decoder
-    /// needs besides.
-    pub fn decoding_bytes(&self, scale: Scale) -> u64 {
-        self.decoded_bytes(scale) + self.working_bytes
+    /// Bytes held while so much of the image is being decoded: the pixels, and what the decoder needs
+    /// besides.
+    pub fn decoding_bytes(&self, extent: &Extent) -> u64 {
+        extent.bytes() + self.working_bytes
     }
 }
 

@@ -15,6 +15,7 @@ mod s3;
 mod header;
 
 mod decode;
+mod extent;
 
 // Pixels to a model's input.
 mod geometry;
@@ -33,8 +34,9 @@ pub use self::{
     bucket::{Bucket, BucketError},
     budget::BudgetStats,
     decode::{Pixels, decode},
+    extent::Extent,
     fit::{Input, prepare},
-    geometry::{Fit, InputGeometry, Mapping, Region, needed_scale},
+    geometry::{Fit, InputGeometry, Mapping, Region},
     header::{Format, Header, ImageLimits, Scale, probe},
     loader::{
         Departed, Frame, FrameLoader, LoadTimings, Loaded, LoaderLimits, LoaderStats, Source,

@@ -1,11 +1,12 @@
-use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor};
-
-use super::DecodeFailure;
-use crate::frame::header::{Format, Header, Scale};
+use super::{DecodeFailure, turbo};
+use crate::frame::{
+    extent::Extent,
+    header::{Format, Header},
+};
 
 /// The scans that a progressive image may have; encoders write about ten. Each costs a pass over
 /// the whole image, however few bytes it has.
-const MAX_SCANS: u32 = 100;
+const MAX_SCANS: i32 = 100;
 
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
@@ -25,13 +26,14 @@ struct Segments<'a> {
 pub(in crate::frame) fn header(bytes: &[u8]) -> Option<Header> {
     let mut segments = Segments { rest: bytes.strip_prefix(&[0xff, START_OF_IMAGE])? };
     let (marker, frame) = segments.find(|(marker, _)| is_frame_header(*marker))?;
-    let [_precision, h1, h0, w1, w0, components, ..] = *frame else { return None };
+    let [_precision, h1, h0, w1, w0, components, ref sampled @ ..] = *frame else { return None };
     let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
     let first_scan = segments.find(|(marker, _)| *marker == START_OF_SCAN);
     let scanned = first_scan.and_then(|(_, scan)| scan.first());
     let in_one_scan = scanned == Some(&components) && !PROGRESSIVE.contains(&marker);
     let working_bytes = if in_one_scan { 0 } else { coefficients(width, height, components) };
-    Some(Header { format: Format::Jpeg, width: width.into(), height: height.into(), working_bytes })
+    let (width, height, has_parts) = (width.into(), height.into(), has_parts(sampled));
+    Some(Header { format: Format::Jpeg, width, height, working_bytes, has_parts })
 }
 
 /// Whether its pixels are of four colours, of which libjpeg makes no RGB.
@@ -42,25 +44,25 @@ pub(in crate::frame) fn is_cmyk(bytes: &[u8]) -> bool {
     frame.is_some_and(|(_, frame)| frame.get(COMPONENTS) == Some(&4))
 }
 
-/// Decodes to RGB8. Any warning of the decoder is an error: a damaged frame gives no result.
+/// Decodes to RGB8. Any warning of the decoder is an error: a damaged frame gives no result, also
+/// where the damage is beside the part.
 pub(super) fn decode(
     bytes: &[u8],
     header: &Header,
-    scale: Scale,
+    extent: Extent,
 ) -> Result<Vec<u8>, DecodeFailure> {
-    let mut decompressor = Decompressor::new()?;
-    let found = decompressor.read_header(bytes)?;
-    if (found.width, found.height) != (header.width as usize, header.height as usize) {
-        return Err("the size is not the header's".into());
+    turbo::decode(bytes, header, extent, MAX_SCANS)
+}
+
+/// Whether colours are sampled in one of the ways of which TurboJPEG decodes parts: grey, or the second
+/// and the third once in a block of the first's.
+fn has_parts(components: &[u8]) -> bool {
+    let factors: Vec<u8> = components.chunks_exact(3).map(|component| component[1]).collect();
+    match *factors {
+        [_] => true,
+        [0x11 | 0x21 | 0x12 | 0x22 | 0x41 | 0x14, 0x11, 0x11] => true,
+        _ => false,
     }
-    decompressor.set_scan_limit(MAX_SCANS)?;
-    decompressor.set_scaling_factor(ScalingFactor::new(1, scale.denominator() as usize))?;
-    let (width, height) = (scale.of(header.width) as usize, scale.of(header.height) as usize);
-    let mut data = vec![0; width * height * 3];
-    let pixels = data.as_mut_slice();
-    let image = Image { pixels, width, pitch: width * 3, height, format: PixelFormat::RGB };
-    decompressor.decompress(bytes, image)?;
-    Ok(data)
 }
 
 /// An image in several scans is held as 16-bit coefficients until the last one, whatever the

@@ -22,7 +22,7 @@ pub(in crate::frame) fn header(bytes: &[u8]) -> Option<Header> {
     let (width, rest) = chunk.split_first_chunk()?;
     let (height, _) = rest.split_first_chunk()?;
     let [width, height] = [width, height].map(|side| u32::from_be_bytes(*side));
-    Some(Header { format: Format::Png, width, height, working_bytes: 0 })
+    Some(Header { format: Format::Png, width, height, working_bytes: 0, has_parts: false })
 }
 
 /// Decodes to RGB8: 16-bit samples lose their lower byte, alpha is dropped, and of an animation the

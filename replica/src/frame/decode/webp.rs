@@ -50,7 +50,7 @@ pub(in crate::frame) fn header(bytes: &[u8]) -> Option<Header> {
     let (width, height) = container.image.and_then(|image| image.size()).unwrap_or_default();
     let (width, height) = (width.max(container.canvas.0), height.max(container.canvas.1));
     let working_bytes = container.image.map_or(0, |image| image.working_bytes(width, height));
-    Some(Header { format: Format::WebP, width, height, working_bytes })
+    Some(Header { format: Format::WebP, width, height, working_bytes, has_parts: false })
 }
 
 /// Whether a WebP image has several frames, which no camera's frame has.

@@ -11,9 +11,10 @@ use super::{Counts, Fetched, Frame, FrameState, LoadTimings, Loaded, Shared, Wan
 use crate::frame::{
     budget::{Permit, Pinned},
     decode::{Pixels, decode},
+    extent::Extent,
     fit::prepare,
-    geometry::{InputGeometry, needed_scale},
-    header::{Header, Scale, probe},
+    geometry::InputGeometry,
+    header::{Header, probe},
 };
 
 /// A load in its slot. Its steps block the thread; waiting is the caller's.
@@ -30,7 +31,7 @@ pub(super) struct Load<W> {
 pub(super) struct Encoded {
     bytes: Bytes,
     header: Header,
-    scale: Scale,
+    extent: Extent,
 }
 
 /// How far a load came without waiting.
@@ -106,9 +107,8 @@ impl<W: Wanted> Load<W> {
 
     fn probe(&self, bytes: Bytes) -> Result<Encoded, ServeError> {
         let header = probe(&bytes, &self.shared.image())?;
-        let size = (header.width, header.height);
-        let needed = needed_scale(size, self.frame.region, &self.frame.inputs)?;
-        Ok(Encoded { bytes, header, scale: header.scale_for(needed) })
+        let extent = Extent::needed(&header, self.frame.region, &self.frame.inputs)?;
+        Ok(Encoded { bytes, header, extent })
     }
 
     /// From the permit to the end.
@@ -123,12 +123,12 @@ impl<W: Wanted> Load<W> {
             return Ok(None);
         }
         let start = Instant::now();
-        let Encoded { bytes, header, scale } = encoded;
-        let pixels = decode(&bytes, &header, scale).map_err(|error| turn.remember(error))?;
+        let Encoded { bytes, header, extent } = encoded;
+        let pixels = decode(&bytes, &header, extent).map_err(|error| turn.remember(error))?;
         drop(bytes);
         self.timings.decode = start.elapsed();
         self.shared.counts.decoded(matches!(*turn, FrameState::Decoded(_)));
-        let (kept, pinned) = permit.keep(pixels, header.decoded_bytes(scale));
+        let (kept, pinned) = permit.keep(pixels, extent.bytes());
         *turn = FrameState::Decoded(kept);
         // The other models need not wait for this one's resizing.
         drop(turn);
@@ -150,7 +150,7 @@ impl<W: Wanted> Load<W> {
 impl Encoded {
     /// What a permit must allow.
     pub(super) fn decoding_bytes(&self) -> u64 {
-        self.header.decoding_bytes(self.scale)
+        self.header.decoding_bytes(&self.extent)
     }
 }
 

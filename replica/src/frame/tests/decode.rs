@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::frame::{
-    header::{ImageLimits, probe},
+    geometry::Region,
+    header::{ImageLimits, Scale, probe},
     samples,
 };
 
@@ -10,16 +11,18 @@ const LIMITS: ImageLimits = ImageLimits { width: 4000, height: 4000, pixels: 4_0
 
 fn decoded(bytes: &[u8], scale: Scale) -> Result<Pixels, ErrorCode> {
     let header = probe(bytes, &LIMITS).map_err(|error| error.code)?;
-    decode(bytes, &header, scale).map_err(|error| error.code)
+    let extent = Extent::whole((header.width, header.height), scale);
+    decode(bytes, &header, extent).map_err(|error| error.code)
 }
 
 /// The largest difference of any channel from the sample's gradient, in pixels of the frame.
 fn error_of(pixels: &Pixels) -> i32 {
-    let step = pixels.scale.denominator();
+    let Extent { scale, part } = pixels.extent;
+    let step = scale.denominator();
     let size = (pixels.full_width, pixels.full_height);
     let mut worst = 0;
     for (index, held) in pixels.data.chunks_exact(3).enumerate() {
-        let (x, y) = (index as u32 % pixels.width, index as u32 / pixels.width);
+        let (x, y) = (part.x + index as u32 % part.width, part.y + index as u32 / part.width);
         let middle = |at: u32, side: u32| (at * step + step / 2).min(side - 1);
         let wanted = samples::pixel(middle(x, size.0), middle(y, size.1), size);
         let far = |(a, b): (&u8, &u8)| (i32::from(*a) - i32::from(*b)).abs();
@@ -33,8 +36,9 @@ fn a_jpeg_is_decoded_at_each_scale() {
     let image = samples::jpeg(1920, 1080);
     for scale in [Scale::Full, Scale::Half, Scale::Quarter, Scale::Eighth] {
         let pixels = decoded(&image, scale).unwrap();
-        assert_eq!((pixels.width, pixels.height), (scale.of(1920), scale.of(1080)));
-        assert_eq!(pixels.data.len() as u32, pixels.width * pixels.height * 3);
+        let (width, height) = (scale.of(1920), scale.of(1080));
+        assert_eq!(pixels.extent.part, Region { x: 0, y: 0, width, height });
+        assert_eq!(pixels.data.len() as u32, width * height * 3);
         assert!(error_of(&pixels) <= 6, "{scale:?}: {}", error_of(&pixels));
     }
 }
@@ -42,7 +46,7 @@ fn a_jpeg_is_decoded_at_each_scale() {
 #[test]
 fn odd_sizes_round_up() {
     let pixels = decoded(&samples::jpeg(333, 121), Scale::Eighth).unwrap();
-    assert_eq!((pixels.width, pixels.height), (42, 16));
+    assert_eq!(pixels.extent.part, Region { x: 0, y: 0, width: 42, height: 16 });
 }
 
 #[test]
@@ -114,7 +118,7 @@ fn an_image_of_another_size_than_its_header_is_undecodable() {
     for image in [samples::jpeg(64, 48), samples::png(64, 48), samples::webp(64, 48)] {
         for height in [47, 49] {
             let header = Header { height, ..probe(&image, &LIMITS).unwrap() };
-            let error = decode(&image, &header, Scale::Full).unwrap_err();
+            let error = decode(&image, &header, Extent::whole((64, 47), Scale::Full)).unwrap_err();
             assert_eq!(error.code, ErrorCode::FrameUndecodable);
         }
     }

@@ -9,7 +9,8 @@ fn ramp(full_width: u32, full_height: u32, scale: Scale) -> Pixels {
     let at = |index: u32| (f64::from(index) + 0.5) * f64::from(scale.denominator());
     let pixel = |index: u32| colour(at(index % width), at(index / width), full_width, full_height);
     let data = (0..width * height).flat_map(pixel).collect();
-    Pixels { width, height, full_width, full_height, scale, data }
+    let extent = Extent::whole((full_width, full_height), scale);
+    Pixels { full_width, full_height, extent, data }
 }
 
 fn colour(x: f64, y: f64, width: u32, height: u32) -> [u8; 3] {

@@ -43,14 +43,14 @@ fn a_center_crop_takes_what_pillow_would() {
 }
 
 #[test]
-fn the_needed_scale_serves_every_input() {
-    let needed = |frame, inputs: &[_]| needed_scale(frame, None, inputs).unwrap();
-    assert!((needed((1664, 936), &[LETTERBOX]) - 0.25).abs() < 1e-12);
-    assert!((needed((1664, 936), &[LETTERBOX, CROP]) - 256.0 / 936.0).abs() < 1e-3);
-    assert!((needed((200, 200), &[STRETCH]) - 0.5).abs() < 1e-12);
-    assert!(needed((100, 100), &[LETTERBOX]) > 4.0);
+fn the_scale_is_that_of_the_side_that_has_more() {
+    let needed = |(width, height), input| Placement::new(whole_frame(width, height), input).scale();
+    assert!((needed((1664, 936), &LETTERBOX) - 0.25).abs() < 1e-12);
+    assert!((needed((1664, 936), &CROP) - 256.0 / 936.0).abs() < 1e-3);
+    assert!((needed((200, 200), &STRETCH) - 0.5).abs() < 1e-12);
+    assert!(needed((100, 100), &LETTERBOX) > 4.0);
     let region = Region { x: 0, y: 0, width: 832, height: 416 };
-    let scale = needed_scale((1664, 936), Some(region), &[LETTERBOX]).unwrap();
+    let scale = Placement::new(region, &LETTERBOX).scale();
     assert!((scale - 0.5).abs() < 1e-12, "a region needs more of the frame: {scale}");
 }
 

@@ -45,6 +45,27 @@ pub(crate) fn grey_jpeg(width: u32, height: u32) -> Vec<u8> {
     })
 }
 
+/// The ways of sampling colours that encoders use.
+pub(crate) const SAMPLINGS: [Subsamp; 7] = [
+    Subsamp::None,
+    Subsamp::Sub2x1,
+    Subsamp::Sub2x2,
+    Subsamp::Gray,
+    Subsamp::Sub1x2,
+    Subsamp::Sub4x1,
+    Subsamp::Sub1x4,
+];
+
+/// A JPEG of pixels of which none is like its neighbours.
+pub(crate) fn noisy_jpeg(width: u32, height: u32, sampling: Subsamp, progressive: bool) -> Vec<u8> {
+    let noise = |at: u32| (at.wrapping_mul(2_654_435_761) >> 24) as u8;
+    let pixels: Vec<u8> = (0..3 * width * height).map(noise).collect();
+    compress_pixels(width, height, PixelFormat::RGB, &pixels, |compressor| {
+        compressor.set_subsamp(sampling).unwrap();
+        compressor.set_progressive(progressive).unwrap();
+    })
+}
+
 /// A JPEG of four components.
 pub(crate) fn cmyk_jpeg(width: u32, height: u32) -> Vec<u8> {
     compress(width, height, PixelFormat::CMYK, |_| {})
@@ -56,16 +77,26 @@ fn compress(
     format: PixelFormat,
     set: impl FnOnce(&mut Compressor),
 ) -> Vec<u8> {
-    let (wide, high) = (width as usize, height as usize);
     let pixels = match format {
         PixelFormat::RGB => rgb(width, height),
-        _ => vec![100; wide * high * format.size()],
+        _ => vec![100; width as usize * height as usize * format.size()],
     };
+    compress_pixels(width, height, format, &pixels, set)
+}
+
+fn compress_pixels(
+    width: u32,
+    height: u32,
+    format: PixelFormat,
+    pixels: &[u8],
+    set: impl FnOnce(&mut Compressor),
+) -> Vec<u8> {
+    let (wide, high) = (width as usize, height as usize);
     let mut compressor = Compressor::new().unwrap();
     compressor.set_quality(85).unwrap();
     set(&mut compressor);
     let pitch = wide * format.size();
-    let image = Image { pixels: pixels.as_slice(), width: wide, pitch, height: high, format };
+    let image = Image { pixels, width: wide, pitch, height: high, format };
     compressor.compress_to_vec(image).unwrap()
 }
 

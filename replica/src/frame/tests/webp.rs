@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::frame::{
     decode::{Pixels, decode as decode_probed},
+    extent::Extent,
     header::{ImageLimits, Scale, probe},
     samples,
 };
@@ -23,7 +24,8 @@ const ALPHA: u8 = 0b1_0000;
 
 fn decoded(bytes: &[u8]) -> Result<Pixels, ErrorCode> {
     let header = probe(bytes, &LIMITS).map_err(|error| error.code)?;
-    decode_probed(bytes, &header, Scale::Full).map_err(|error| error.code)
+    let extent = Extent::whole((header.width, header.height), Scale::Full);
+    decode_probed(bytes, &header, extent).map_err(|error| error.code)
 }
 
 /// A file of these chunks.
@@ -53,7 +55,7 @@ fn lossy_chunk() -> &'static [u8] {
 fn lossless_is_exact_and_alpha_is_dropped() {
     for webp in [samples::webp(40, 30), samples::webp_with_alpha(40, 30)] {
         let pixels = decoded(&webp).unwrap();
-        assert_eq!((pixels.width, pixels.height, pixels.scale), (40, 30, Scale::Full));
+        assert_eq!(pixels.extent, Extent::whole((40, 30), Scale::Full));
         assert_eq!(pixels.data, samples::rgb(40, 30));
         assert_eq!(pixels.data.capacity(), pixels.data.len());
     }
@@ -62,7 +64,7 @@ fn lossless_is_exact_and_alpha_is_dropped() {
 #[test]
 fn lossy_is_near() {
     let pixels = decoded(LOSSY).unwrap();
-    assert_eq!((pixels.width, pixels.height), (24, 16));
+    assert_eq!(pixels.extent, Extent::whole((24, 16), Scale::Full));
     let difference = |(a, b): (&u8, &u8)| a.abs_diff(*b);
     let worst = pixels.data.iter().zip(&samples::rgb(24, 16)).map(difference).max();
     assert!(worst.is_some_and(|worst| worst <= 12), "{worst:?}");
@@ -139,7 +141,7 @@ fn an_animated_image_is_refused_and_the_text_says_why() {
 fn what_decoding_takes_is_counted_beforehand() {
     let lossless = samples::webp(40, 30);
     let header = probe(&lossless, &LIMITS).unwrap();
-    assert!(header.decoding_bytes(Scale::Full) > (3 + 4) * 40 * 30);
+    assert!(header.decoding_bytes(&Extent::whole((40, 30), Scale::Full)) > (3 + 4) * 40 * 30);
     let header = probe(LOSSY, &LIMITS).unwrap();
     assert_eq!(header.working_bytes, 32 * 16 * 3 / 2 + 2 * 108);
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     artifact::Labels,
-    frame::{Fit, InputGeometry, Pixels, Region, Scale, prepare},
+    frame::{Extent, Fit, InputGeometry, Pixels, Region, Scale, prepare},
     task::detection::intersection_over_union,
 };
 
@@ -47,8 +47,8 @@ fn planes(values: &[f32]) -> Vec<f32> {
 fn mapping(region: Region) -> Mapping {
     let (width, height) = (region.x + region.width, region.y + region.height);
     let data = vec![0; 3 * (width * height) as usize];
-    let (full_width, full_height, scale) = (width, height, Scale::Full);
-    let pixels = Pixels { width, height, full_width, full_height, scale, data };
+    let extent = Extent::whole((width, height), Scale::Full);
+    let pixels = Pixels { full_width: width, full_height: height, extent, data };
     let geometry = InputGeometry { width: 16, height: 12, fit: Fit::Stretch };
     prepare(&pixels, Some(region), &geometry).unwrap().mapping
 }
