@@ -19,7 +19,7 @@ from loadtest import figures
 NULL_IN_FLIGHT = (1, 8, 32, 64)
 FRAMES_IN_FLIGHT = (1, 8, 32)
 CONNECTIONS = 8
-WARM_UP, SETTLES = 1, 1.0
+WARM_UP = 1
 START_LIMIT, PAUSE = 90.0, 0.01
 REFERENCE = (
     "frames:camera_017/2026-11-27/12h/frame_000123.jpg?width=1280&height=720&sequence=0000000000123456789"
@@ -55,7 +55,7 @@ def null_turn(server: Server, plan: Plan) -> dict:
     with server.start(NULL, folder, plan.bucket) as running:
         first_answer(running, began, lambda: look_at_null(server, asking, running))
         start = time.perf_counter() - began
-        time.sleep(SETTLES)
+        time.sleep(server.settles)
         idle_mib = tree.resident_mib(running.pid)
         all_ok(asking, running, folder, [REFERENCE], WARM_UP, NULL_IN_FLIGHT[-1])
         points = {str(n): null_point(asking, running, folder, plan.seconds, n) for n in NULL_IN_FLIGHT}
@@ -90,6 +90,7 @@ def frames_turn(server: Server, plan: Plan, agree: Callable[[list[int]], None]) 
     began = time.perf_counter()
     with server.start(FRAMES, folder, plan.bucket) as running:
         first_answer(running, began, lambda: asking.ask(running.address, references[0]))
+        time.sleep(server.settles)
         classes = [asking.ask(running.address, reference) for reference in references]
         agree(classes)
         points = {}

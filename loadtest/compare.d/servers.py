@@ -55,6 +55,8 @@ class Server:
     """What its null model answers."""
     frame_job: str = ""
     """What its frame job is written in; the same code answers the same."""
+    settles: float = 1.0
+    """Seconds that it is left alone after its first answer."""
     missing: str = ""
     """Why it cannot be started."""
 
@@ -83,7 +85,7 @@ def run_echo(_job: str, _folder: Path, _frames: Path) -> Iterator[Running]:
         yield Running(echo.address, echo.process)
 
 
-def peer(name: str, key: str, asking: Callable[[str], Asking]) -> Server:
+def peer(name: str, key: str, asking: Callable[[str], Asking], settles: float = 1.0) -> Server:
     """A server of `loadtest/peers`, in an environment of its own."""
     python = DEPS / "peers" / key / "bin" / "python"
     program = PEERS / f"{key.replace('-', '_')}_server.py"
@@ -108,7 +110,7 @@ def peer(name: str, key: str, asking: Callable[[str], Asking]) -> Server:
             tree.end(process)
 
     missing = "" if (python.parent.parent / ".made-of").exists() else "scripts/setup peers has not set it up"
-    return Server(name, asking, run, frame_job="frame_job.py", missing=missing)
+    return Server(name, asking, run, frame_job="frame_job.py", settles=settles, missing=missing)
 
 
 def free_port() -> int:
@@ -129,5 +131,6 @@ SERVERS = (
     peer("Triton 2.51", "triton", jobs.triton),
     peer("mosec 0.9.8", "mosec", jobs.mosec),
     peer("LitServe 0.2.19", "litserve", jobs.litserve),
-    peer("Ray Serve 2.60", "ray-serve", jobs.ray_serve),
+    # When its second replica is there, HAProxy starts anew, which breaks connections off.
+    peer("Ray Serve 2.60", "ray-serve", jobs.ray_serve, settles=6.0),
 )
