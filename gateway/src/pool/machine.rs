@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    ops::{Add, Mul},
+    ops::{Add, Mul, Sub},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -52,7 +52,20 @@ struct Ledger {
     all: Resources,
     /// By the number of the pool; that of the oldest is the lowest.
     accounts: BTreeMap<u64, Account>,
+    /// Of all accounts. Kept, since every pool asks ten times a second and there may be many.
+    sums: Sums,
     next: u64,
+}
+
+/// What accounts come to. Pools have bounded numbers of replicas, so nothing of it overflows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sums {
+    /// Replicas that are wanted.
+    wanted: Resources,
+    /// Those that are had in any case.
+    least: Resources,
+    /// Those that there are.
+    held: Resources,
 }
 
 /// What a pool has and wants.
@@ -76,7 +89,7 @@ struct Want {
 impl Machine {
     /// A machine that has so much for replicas.
     pub fn new(all: Resources) -> Self {
-        let ledger = Ledger { all, accounts: BTreeMap::new(), next: 0 };
+        let ledger = Ledger { all, accounts: BTreeMap::new(), sums: Sums::default(), next: 0 };
         Self { ledger: Arc::new(Mutex::new(ledger)) }
     }
 
@@ -88,7 +101,9 @@ impl Machine {
         ledger.next += 1;
         let each = Resources { threads, memory: 0 };
         let want = Some(Want { least, replicas: least });
-        ledger.accounts.insert(number, Account { each, held: 0, want });
+        let account = Account { each, held: 0, want };
+        ledger.sums = ledger.sums + account.sums();
+        ledger.accounts.insert(number, account);
         PoolShare { machine: self.clone(), number }
     }
 
@@ -138,6 +153,14 @@ impl PoolShare {
     /// Those that take nothing are never limited, nor is a pool that has left.
     pub fn limit(&self, most: u32) -> u32 {
         let ledger = self.machine.lock();
+        let Some(Account { each, want: Some(want), .. }) = ledger.accounts.get(&self.number) else {
+            return most;
+        };
+        let others = ledger.sums.wanted - *each * want.replicas.max(want.least);
+        let most_of_it = most.max(want.least);
+        if (others + *each * most_of_it).fits(ledger.all) {
+            return most_of_it;
+        }
         let (numbers, mut wants): (Vec<u64>, Vec<(Resources, Want)>) = ledger.wants().unzip();
         let Some(place) = numbers.iter().position(|number| *number == self.number) else {
             return most;
@@ -151,15 +174,15 @@ impl PoolShare {
     pub fn lacks_memory(&self) -> Option<(u64, u64)> {
         let ledger = self.machine.lock();
         let each = ledger.accounts.get(&self.number)?.each.memory;
-        let least = ledger.wants().map(|(_, (each, want))| each.memory * u64::from(want.least));
-        (each > 0 && least.sum::<u64>() > ledger.all.memory).then_some((each, ledger.all.memory))
+        let lacks = each > 0 && ledger.sums.least.memory > ledger.all.memory;
+        lacks.then_some((each, ledger.all.memory))
     }
 
     /// Takes what one more replica needs, if it is free.
     pub fn take(&self) -> Option<Permit> {
         let mut ledger = self.machine.lock();
         let each = ledger.accounts.get(&self.number)?.each;
-        let (held, all) = (ledger.held() + each, ledger.all);
+        let (held, all) = (ledger.sums.held + each, ledger.all);
         // Those that take nothing go even where others hold too much.
         let lacks_threads = each.threads > 0 && held.threads > all.threads;
         let lacks_memory = each.memory > 0 && held.memory > all.memory;
@@ -173,9 +196,7 @@ impl PoolShare {
     }
 
     fn hold(&self, ledger: &mut Ledger) -> Permit {
-        if let Some(account) = ledger.accounts.get_mut(&self.number) {
-            account.held += 1;
-        }
+        ledger.change(self.number, |account| account.held += 1);
         Permit { machine: self.machine.clone(), number: self.number }
     }
 
@@ -200,15 +221,12 @@ impl Ledger {
     /// Changes an account, and closes it if nothing is left of it.
     fn change(&mut self, number: u64, change: impl FnOnce(&mut Account)) {
         let Some(account) = self.accounts.get_mut(&number) else { return };
+        let before = account.sums();
         change(account);
+        self.sums = self.sums - before + account.sums();
         if account.held == 0 && account.want.is_none() {
             self.accounts.remove(&number);
         }
-    }
-
-    fn held(&self) -> Resources {
-        let held = self.accounts.values().map(|account| account.each * account.held);
-        held.fold(Resources::default(), Resources::add)
     }
 
     /// What the pools want that have not left.
@@ -217,6 +235,32 @@ impl Ledger {
             account.want.map(|want| (*number, (account.each, want)))
         };
         self.accounts.iter().filter_map(wants)
+    }
+}
+
+impl Account {
+    fn sums(&self) -> Sums {
+        let Want { least, replicas } = self.want.unwrap_or(Want { least: 0, replicas: 0 });
+        let Self { each, held, .. } = *self;
+        Sums { wanted: each * replicas.max(least), least: each * least, held: each * held }
+    }
+}
+
+impl Add for Sums {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (wanted, least) = (self.wanted + other.wanted, self.least + other.least);
+        Self { wanted, least, held: self.held + other.held }
+    }
+}
+
+impl Sub for Sums {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        let (wanted, least) = (self.wanted - other.wanted, self.least - other.least);
+        Self { wanted, least, held: self.held - other.held }
     }
 }
 
@@ -238,13 +282,17 @@ impl Mul<u32> for Resources {
     }
 }
 
-impl Resources {
+impl Sub for Resources {
+    type Output = Self;
+
     /// What is left of it.
-    fn without(self, taken: Self) -> Self {
+    fn sub(self, taken: Self) -> Self {
         let threads = self.threads.saturating_sub(taken.threads);
         Self { threads, memory: self.memory.saturating_sub(taken.memory) }
     }
+}
 
+impl Resources {
     fn fits(self, left: Self) -> bool {
         self.threads <= left.threads && self.memory <= left.memory
     }
@@ -256,22 +304,17 @@ impl Resources {
     }
 }
 
-/// The replicas that each pool may have: dominant resource fairness (Ghodsi and others, NSDI 2011)
-/// by progressive filling, in whole replicas; of threads alone that is max-min fair. Among pools of
-/// an equal share, the first comes first.
+/// The replicas that each pool may have where not all that are wanted fit: dominant resource
+/// fairness (Ghodsi and others, NSDI 2011) by progressive filling, in whole replicas; of threads
+/// alone that is max-min fair. Among pools of an equal share, the first comes first.
 fn shares(all: Resources, wants: &[(Resources, Want)]) -> Vec<u32> {
-    let wanted = |(each, want): &(Resources, Want)| *each * want.replicas.max(want.least);
-    if wants.iter().map(wanted).fold(Resources::default(), Add::add).fits(all) {
-        return wants.iter().map(|(_, want)| want.replicas.max(want.least)).collect();
-    }
     let takes_nothing = |each: Resources| each == Resources::default();
     let first = |(each, want): &(Resources, Want)| {
         if takes_nothing(*each) { want.replicas } else { want.least }
     };
     let mut shares: Vec<u32> = wants.iter().map(first).collect();
     let taken = |((each, _), share): (&(Resources, Want), &u32)| *each * *share;
-    let mut left =
-        all.without(wants.iter().zip(&shares).map(taken).fold(Resources::default(), Add::add));
+    let mut left = all - wants.iter().zip(&shares).map(taken).fold(Resources::default(), Add::add);
     loop {
         let hungry = wants.iter().zip(&shares).enumerate().filter(|(_, ((each, want), share))| {
             !takes_nothing(*each) && each.fits(left) && **share < want.replicas
@@ -280,7 +323,7 @@ fn shares(all: Resources, wants: &[(Resources, Want)]) -> Vec<u32> {
         let poorest = hungry.min_by(|(_, a), (_, b)| share_of(*a).total_cmp(&share_of(*b)));
         let Some((poorest, _)) = poorest else { return shares };
         shares[poorest] += 1;
-        left = left.without(wants[poorest].0);
+        left = left - wants[poorest].0;
     }
 }
 
@@ -359,6 +402,32 @@ mod tests {
         );
         drop((held, first));
         assert_eq!([other.take(), new.take()].map(|permit| permit.is_some()), [true; 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_the_accounts(
+            changes in prop::collection::vec((0usize..4, 0u8..7, 0u32..9), 1..60),
+        ) {
+            let machine = Machine::new(threads(64));
+            let mut shares: Vec<_> = (0..4).map(|each| machine.join(each, 1)).collect();
+            let mut held = Vec::new();
+            for (which, what, number) in changes {
+                let share = &mut shares[which];
+                match what {
+                    0 => share.want(number),
+                    1 => share.need(number),
+                    2 => share.measured(u64::from(number) * MIB),
+                    3 => held.extend(share.take()),
+                    4 => held.push(share.take_over()),
+                    5 => drop(held.pop()),
+                    _ => *share = machine.join(which, number),
+                }
+                let ledger = machine.lock();
+                let sums = ledger.accounts.values().map(Account::sums);
+                prop_assert_eq!(ledger.sums, sums.fold(Sums::default(), Add::add));
+            }
+        }
     }
 
     #[test]
