@@ -58,9 +58,10 @@ pub(super) fn decode(
 /// and the third once in a block of the first's.
 fn has_parts(components: &[u8]) -> bool {
     let factors: Vec<u8> = components.chunks_exact(3).map(|component| component[1]).collect();
+    let known = [0x11, 0x21, 0x12, 0x22, 0x41, 0x14];
     match *factors {
         [_] => true,
-        [0x11 | 0x21 | 0x12 | 0x22 | 0x41 | 0x14, 0x11, 0x11] => true,
+        [first, second, third] => known.contains(&first) && [second, third] == [0x11; 2],
         _ => false,
     }
 }
