@@ -12,7 +12,7 @@ $(error KAFKA is $(KAFKA); it can be embedded or real)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic prove-fast loadtest growth compare variants docs bench bench-baseline bench-instructions build failpoints loads setup clean
+.PHONY: help demo picture test check unit black-box prove-main prove-doors prove-kafka prove-elastic prove-fast prove-gpu loadtest growth compare variants docs bench bench-baseline bench-instructions build failpoints loads setup clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,6 +43,10 @@ prove-kafka: failpoints ## Check what is promised of Kafka, item by item, on Apa
 
 prove-elastic: failpoints ## Check what is promised of pools that grow and shrink, item by item (an hour)
 	$(PYTHON) -m pytest tests --prove elastic -q
+
+prove-gpu: failpoints ## Check what holds of GPUs on a machine without one, item by item (ONNX Runtime's providers: 260 MB)
+	@scripts/setup onnxruntime-gpu
+	$(PYTHON) -m pytest tests --prove gpu -q
 
 prove-fast: build loads ## Check the speed against a bare echo and a loop without a server (15 minutes)
 	$(PYTHON) -m pytest tests --prove fast -q
@@ -86,8 +90,8 @@ build: setup
 	cargo build --release --locked --bin framegate
 
 # It shares all that is built but two crates with the released binary, whose place it takes for a moment.
-failpoints: setup ## Build the binary that tests make fail, and then the released one
-	cargo build --release --locked --bin framegate --features failpoints
+failpoints: setup ## Build the binary that tests make fail, which has all features, and then the released one
+	cargo build --release --locked --bin framegate --features failpoints,cuda,tensorrt
 	install -D $(BIN) target/failpoints/framegate
 	cargo build --release --locked --bin framegate
 

@@ -12,6 +12,7 @@ LISTS = {
     "kafka": ("kafka", range(1, 9)),
     "elastic": ("elastic", range(1, 10)),
     "fast": ("fast", range(1, 4)),
+    "gpu": ("gpu", range(1, 4)),
 }
 """What can be proven: the mark of its tests, and the numbers of its items."""
 

@@ -13,6 +13,7 @@ pub mod board;
 pub mod camera;
 pub mod client;
 pub mod demo;
+pub mod doctor;
 pub mod embedded_broker;
 pub mod gateway;
 pub mod grpc;

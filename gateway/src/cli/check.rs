@@ -68,9 +68,13 @@ fn write_limits(f: &mut fmt::Formatter, limits: &Limits) -> fmt::Result {
 
 fn write_model(f: &mut fmt::Formatter, model: &Model) -> fmt::Result {
     match &model.backend {
-        Backend::Onnx { artifact, version } => {
+        Backend::Onnx { artifact, version, execution } => {
             let (name, threads) = (&model.name, model.num_threads);
-            writeln!(f, "model {name}: onnx {}, num_threads {threads}", artifact.display())?;
+            let artifact_shown = artifact.display();
+            writeln!(
+                f,
+                "model {name}: onnx {artifact_shown} on {execution}, num_threads {threads}"
+            )?;
             write_unreadable(f, artifact, *version)?;
         }
         Backend::Simulated { base, per_item, fetch } => {

@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod demo;
 mod docs;
+mod doctor;
 mod output;
 mod record;
 mod replica;
@@ -72,6 +73,8 @@ enum Command {
     Record(record::Options),
     /// Play a load through a policy's pools in virtual time: latency, queue, replicas and their cost.
     Simulate(simulate::Options),
+    /// Say what this machine offers, what is missing, what for, and how to get it.
+    Doctor(doctor::Options),
     /// Run a replica's model for the gateway that has started this; `placement: process` does.
     Replica,
     /// Write the generated pages of Framegate's own repository (`make docs`).
@@ -132,6 +135,7 @@ pub fn run() -> ExitCode {
             Command::Top(options) => top::run(options).await,
             Command::Record(options) => record::run(options).await,
             Command::Simulate(options) => simulate::run(&options),
+            Command::Doctor(options) => doctor::run(&options),
             Command::Docs(options) => docs::run(&options),
             Command::Replica => replica::run(),
         }

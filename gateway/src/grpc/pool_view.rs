@@ -75,6 +75,7 @@ pub(super) fn replica(ReplicaView { id, placement, status, .. }: &ReplicaView) -
         ongoing: count(status.ongoing),
         process_id: status.process_id.unwrap_or_default(),
         memory_bytes: status.memory.unwrap_or_default(),
+        device: status.provider.map_or_else(String::new, |provider| provider.to_string()),
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use framegate_batcher::PoolQueue;
 use framegate_replica::{
     Abandoned, ArtifactFolder, BatchCost, Placement, Program, ReplicaSpec,
-    backend::{BackendSpec, ModelFacts, OnnxRuntime},
+    backend::{BackendSpec, Execution, ModelFacts, OnnxRuntime},
     frame::{
         Bucket, Buckets, Fit, FrameLoader, ImageLimits, InputGeometry, LoaderLimits, S3Bucket,
     },
@@ -141,13 +141,16 @@ const SIMULATED_INPUT: InputGeometry = InputGeometry { width: 224, height: 224, 
 
 fn backend(model: &Model, runtime: &OnnxRuntime) -> BackendSpec {
     match &model.backend {
-        Backend::Onnx { artifact, version } => {
+        Backend::Onnx { artifact, version, execution } => {
             let folder = Arc::new(ArtifactFolder::new(artifact, *version));
             // Read now, so that entries can wait for the first replica. What cannot be read is read
             // again by each replica that starts, and the failure of the last one is told.
             let _ = folder.read();
             let (runtime, num_threads) = (runtime.clone(), model.num_threads);
-            BackendSpec::Onnx { runtime, folder, num_threads }
+            let policy::Execution { providers, precision } = execution.clone();
+            let execution =
+                Execution { providers, precision, max_batch_size: model.max_batch_size };
+            BackendSpec::Onnx { runtime, folder, num_threads, execution }
         }
         Backend::Simulated { base, per_item, fetch } => {
             let input = fetch.then_some(SIMULATED_INPUT);

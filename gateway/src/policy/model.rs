@@ -8,9 +8,10 @@ use serde_saphyr::Spanned;
 
 use super::autoscaling::Autoscaling;
 use super::checks::{Checks, is_name, name_reason};
+use super::execution::Execution;
 use super::key::Key;
 use super::paths::Base;
-use super::raw::{Entries, RawBackend, RawDevice, RawModel, RawPlacement, RawSimulated, Text};
+use super::raw::{Entries, RawBackend, RawModel, RawPlacement, RawSimulated, Text};
 use super::units::{DECIMAL, DURATION, whole};
 use super::version;
 
@@ -42,7 +43,7 @@ pub struct Model {
     pub name: Arc<str>,
     /// What executes its batches.
     pub backend: Backend,
-    /// Where its replicas run. Default threads.
+    /// Where its replicas run. Default threads, or processes for those on a GPU.
     pub placement: Placement,
     /// Intra-op threads of one replica. Default 1, 1 to 256; at most `limits.replica_threads` with `onnx`.
     pub num_threads: usize,
@@ -84,7 +85,7 @@ pub enum Batching {
     LatencySlo(Duration),
 }
 
-/// What executes batches. Both run on the CPU.
+/// What executes batches.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Backend {
     /// ONNX Runtime.
@@ -93,6 +94,8 @@ pub enum Backend {
         artifact: PathBuf,
         /// Its number, where it is one version of several; 1 to 1,000,000,000.
         version: Option<u64>,
+        /// What its operators run on.
+        execution: Execution,
     },
     /// A device that only takes time, `base + per_item × batch size`, and answers a fixed classification.
     Simulated {
@@ -119,8 +122,6 @@ pub(super) fn resolve(
 
 impl Model {
     fn resolve(name: &Text, raw: &RawModel, base: &Base, checks: &mut Checks) -> Self {
-        // The only kind there is; the compiler asks here when another comes.
-        let RawDevice::Cpu = raw.device.unwrap_or_default();
         if !is_name(&name.value) {
             checks.wrong_name(name, name_reason(&name.value));
         }
@@ -128,13 +129,15 @@ impl Model {
         let batching = Batching::resolve(raw, checks);
         let autoscaling = raw.autoscaling.clone().unwrap_or_default();
         let ingest_share = checks.value(&raw.ingest_share, INGEST_SHARE);
+        let backend = Backend::resolve(name, raw, base, checks);
         Self {
             name: name.value.as_str().into(),
-            backend: Backend::resolve(name, raw, base, checks),
-            placement: match raw.placement.unwrap_or_default() {
-                RawPlacement::Thread => Placement::Thread,
-                RawPlacement::Process => Placement::Process,
+            placement: match raw.placement {
+                None if backend.wants_gpu() => Placement::Process,
+                None | Some(RawPlacement::Thread) => Placement::Thread,
+                Some(RawPlacement::Process) => Placement::Process,
             },
+            backend,
             num_threads: checks.value(&raw.num_threads, NUM_THREADS),
             max_batch_size: checks.value(&raw.max_batch_size, MAX_BATCH_SIZE),
             batching,
@@ -164,9 +167,14 @@ impl Batching {
 impl Backend {
     fn resolve(name: &Text, raw: &RawModel, base: &Base, checks: &mut Checks) -> Self {
         match raw.backend.unwrap_or_default() {
-            RawBackend::Onnx => Self::onnx(name, raw, base, checks),
+            RawBackend::Onnx | RawBackend::Tensorrt => Self::onnx(name, raw, base, checks),
             RawBackend::Simulated => Self::simulated(name, raw, checks),
         }
+    }
+
+    /// Whether a GPU is what is tried first.
+    fn wants_gpu(&self) -> bool {
+        matches!(self, Self::Onnx { execution, .. } if execution.wants_gpu())
     }
 
     fn onnx(name: &Text, raw: &RawModel, base: &Base, checks: &mut Checks) -> Self {
@@ -182,7 +190,7 @@ impl Backend {
         let folder = raw.artifact.as_ref().map(|text| base.path(text, checks)).unwrap_or_default();
         let written = raw.version.as_ref().map(|text| checks.required(text, version::VERSION));
         let (artifact, version) = version::resolve(folder, written);
-        Self::Onnx { artifact, version }
+        Self::Onnx { artifact, version, execution: Execution::resolve(name, raw, checks) }
     }
 
     fn simulated(name: &Text, raw: &RawModel, checks: &mut Checks) -> Self {
@@ -195,6 +203,7 @@ impl Backend {
         if let Some(version) = &raw.version {
             checks.wrong(version, "only with `artifact`; remove this");
         }
+        Execution::refuse(name, raw, checks);
         match &raw.simulated {
             Some(Spanned { value, .. }) => Self::timed(value, checks),
             None => {

@@ -5,13 +5,16 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
-use framegate_replica::frame::{S3Credentials, S3Options};
+use framegate_replica::{
+    backend::Provider,
+    frame::{S3Credentials, S3Options},
+};
 
 use super::units::{BYTES, PIXEL_COUNT, show_duration};
 use super::{
-    Autoscaling, Backend, Batching, Bucket, Delivery, Fsync, Ingest, InstanceId, JsonlSink,
-    KafkaSink, Limits, Model, Overload, Place, Placement, RecordMap, Retries, Rotation, Security,
-    Selector, Server, Sink, Start, Target,
+    Autoscaling, Backend, Batching, Bucket, Delivery, Execution, Fsync, Ingest, InstanceId,
+    JsonlSink, KafkaSink, Limits, Model, Overload, Place, Placement, RecordMap, Retries, Rotation,
+    Security, Selector, Server, Sink, Start, Target,
 };
 
 /// The keys of a mapping and their values, those that are not written too. Keys of mappings in it have its key before a
@@ -138,9 +141,11 @@ pub fn model(model: &Model) -> Keys {
 
 fn backend(backend: &Backend) -> Keys {
     match backend {
-        Backend::Onnx { artifact, version } => vec![
+        Backend::Onnx { artifact, version, execution } => vec![
             ("artifact", folder(artifact, *version).display().to_string()),
-            ("backend", "onnx".to_owned()),
+            ("backend", self::kind(execution).to_owned()),
+            ("device", execution.to_string()),
+            ("precision", execution.precision.name().to_owned()),
             ("version", version.map_or_else(|| "of model.yaml".to_owned(), |n| n.to_string())),
         ],
         Backend::Simulated { base, per_item, fetch } => vec![
@@ -149,6 +154,13 @@ fn backend(backend: &Backend) -> Keys {
             ("simulated.per_item", time(per_item)),
             ("simulated.fetch", fetch.to_string()),
         ],
+    }
+}
+
+fn kind(execution: &Execution) -> &'static str {
+    match execution.providers.first() {
+        Some(Provider::TensorRt) => "tensorrt",
+        _ => "onnx",
     }
 }
 

@@ -1,5 +1,7 @@
 //! What executes a batch. Only this folder knows ONNX Runtime.
 
+mod execution;
+pub mod nvidia;
 mod onnx;
 mod simulated;
 mod tensor;
@@ -8,7 +10,8 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-pub use onnx::{OnnxRuntime, OnnxRuntimeError};
+pub use execution::{Execution, Precision, Provider};
+pub use onnx::{OnnxRuntime, OnnxRuntimeAbout, OnnxRuntimeError};
 
 use crate::{
     Artifact, ArtifactFolder, ModelOutput,
@@ -23,6 +26,11 @@ pub trait Backend {
     /// # Errors
     /// When the batch as a whole could not be executed; no entry of it has a result then.
     fn execute(&mut self, batch: &[Option<Input>]) -> Result<Vec<ModelOutput>, BackendError>;
+
+    /// What it has found to execute them on; none if it only takes time.
+    fn provider(&self) -> Option<Provider> {
+        None
+    }
 }
 
 /// Why a backend could not be opened or a batch not be executed; for the log, not for clients.
@@ -42,7 +50,7 @@ pub struct ModelFacts {
 /// How to open a model's backend; each replica opens one of its own.
 #[derive(Clone)]
 pub enum BackendSpec {
-    /// An ONNX file on the CPU.
+    /// An ONNX file.
     Onnx {
         /// The library.
         runtime: OnnxRuntime,
@@ -50,6 +58,8 @@ pub enum BackendSpec {
         folder: Arc<ArtifactFolder>,
         /// Threads within one operator.
         num_threads: usize,
+        /// What its operators run on.
+        execution: Execution,
     },
     /// A device that only takes time and answers a fixed classification.
     Simulated {
@@ -76,6 +86,7 @@ pub(crate) enum BackendSource {
         runtime: OnnxRuntime,
         artifact: Arc<Artifact>,
         num_threads: usize,
+        execution: Execution,
     },
     /// See [`BackendSpec::Simulated`].
     Simulated { base: Duration, per_item: Duration, input: Option<InputGeometry> },
@@ -91,10 +102,11 @@ impl BackendSpec {
     /// When they cannot be read. A later try may succeed.
     pub(crate) fn source(&self) -> Result<BackendSource, BackendError> {
         Ok(match self {
-            Self::Onnx { runtime, folder, num_threads } => {
+            Self::Onnx { runtime, folder, num_threads, execution } => {
                 let artifact = folder.read().map_err(|error| BackendError(error.to_string()))?;
                 let (runtime, num_threads) = (runtime.clone(), *num_threads);
-                BackendSource::Onnx { runtime, artifact, num_threads }
+                let execution = execution.clone();
+                BackendSource::Onnx { runtime, artifact, num_threads, execution }
             }
             Self::Simulated { base, per_item, facts } => {
                 BackendSource::Simulated { base: *base, per_item: *per_item, input: facts.input }
@@ -149,8 +161,8 @@ impl BackendSource {
     /// its artifact names. A later try may succeed.
     pub(crate) fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
         Ok(match self {
-            Self::Onnx { runtime, artifact, num_threads } => {
-                Box::new(onnx::open(runtime, artifact, *num_threads)?)
+            Self::Onnx { runtime, artifact, num_threads, execution } => {
+                Box::new(onnx::open(runtime, artifact, execution, *num_threads)?)
             }
             Self::Simulated { base, per_item, .. } => {
                 Box::new(simulated::SimulatedBackend::new(*base, *per_item))

@@ -1,3 +1,9 @@
+#[cfg(any(feature = "tensorrt", test))]
+mod engine;
+#[cfg(feature = "cuda")]
+mod gpu;
+mod session;
+mod unavailable;
 mod values;
 
 use std::{
@@ -6,14 +12,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use ort::{
-    environment::Environment,
-    session::{Session, builder::GraphOptimizationLevel},
-    value::TensorRef,
-};
+use ort::{environment::Environment, session::Session, value::TensorRef};
 
 use self::values::{Outputs, signature};
-use super::{Backend, BackendError, ModelFacts, tensor::Normaliser};
+use super::{Backend, BackendError, Execution, ModelFacts, Provider, tensor::Normaliser};
 use crate::{
     ModelOutput,
     artifact::{Artifact, Task},
@@ -26,6 +28,17 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct OnnxRuntime {
     environment: Arc<Mutex<Option<Environment>>>,
+}
+
+/// What there is of ONNX Runtime.
+#[derive(Debug, Clone)]
+pub struct OnnxRuntimeAbout {
+    /// Its library.
+    pub path: PathBuf,
+    /// What it says of its build.
+    pub build: &'static str,
+    /// What it and this program were built with; whether a machine has what that needs is another matter.
+    pub providers: Vec<Provider>,
 }
 
 /// Why ONNX Runtime is not to be had.
@@ -50,6 +63,18 @@ const LIBRARY: &str = "libonnxruntime.so";
 const DEPS_LIBRARY: &str = ".deps/onnxruntime/libonnxruntime.so";
 
 impl OnnxRuntime {
+    /// What there is of it here. Loads it.
+    ///
+    /// # Errors
+    /// When there is none or it does not fit.
+    pub fn about(&self) -> Result<OnnxRuntimeAbout, OnnxRuntimeError> {
+        self.environment()?;
+        let path = find_library().ok_or(OnnxRuntimeError::NotFound)?;
+        let all = [Provider::Cpu, Provider::Cuda, Provider::TensorRt];
+        let providers = all.into_iter().filter(|provider| unavailable::is_in_library(*provider));
+        Ok(OnnxRuntimeAbout { path, build: ort::info(), providers: providers.collect() })
+    }
+
     /// The library's environment. Loads it unless it is loaded: from `ORT_DYLIB_PATH`, else from
     /// beside the executable, else from `.deps/` of the working folder. What failed is tried again.
     ///
@@ -88,6 +113,7 @@ fn find_library() -> Option<PathBuf> {
 /// An ONNX session of one replica.
 pub(super) struct OnnxBackend {
     session: Session,
+    provider: Provider,
     artifact: Arc<Artifact>,
     /// The artifact's, with what the model tells of it.
     task: Task,
@@ -100,10 +126,11 @@ pub(super) struct OnnxBackend {
 pub(super) fn open(
     runtime: &OnnxRuntime,
     artifact: &Arc<Artifact>,
+    execution: &Execution,
     num_threads: usize,
 ) -> Result<OnnxBackend, BackendError> {
     let environment = runtime.environment().map_err(|error| BackendError(error.to_string()))?;
-    OnnxBackend::open(&environment, artifact.clone(), num_threads)
+    OnnxBackend::open(&environment, artifact.clone(), execution, num_threads)
 }
 
 /// What an artifact says of its model.
@@ -115,13 +142,13 @@ impl OnnxBackend {
     fn open(
         environment: &Environment,
         artifact: Arc<Artifact>,
+        execution: &Execution,
         num_threads: usize,
     ) -> Result<Self, BackendError> {
-        let session = open_session(environment, &artifact.model, num_threads)
-            .map_err(|error| BackendError(format!("{}: {error}", artifact.model.display())))?;
+        let (session, provider) = session::open(environment, &artifact, execution, num_threads)?;
         let task = artifact.task.fit(&artifact.input, &signature(&session))?;
         let normaliser = Normaliser::new(&artifact.input);
-        Ok(Self { session, artifact, task, normaliser, values: Vec::new() })
+        Ok(Self { session, provider, artifact, task, normaliser, values: Vec::new() })
     }
 }
 
@@ -144,21 +171,10 @@ impl Backend for OnnxBackend {
             self.session.run(ort::inputs![spec.tensor.as_str() => tensor]).map_err(failed)?;
         task::read(&self.task, &inputs, &Outputs(&outputs))
     }
-}
 
-fn open_session(
-    environment: &Environment,
-    model: &Path,
-    num_threads: usize,
-) -> Result<Session, ort::Error> {
-    // Spinning threads would take the cores from decoding and from other replicas.
-    Session::builder(environment)?
-        .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(num_threads)?
-        .with_inter_threads(1)?
-        .with_intra_op_spinning(false)?
-        .with_inter_op_spinning(false)?
-        .commit_from_file(model)
+    fn provider(&self) -> Option<Provider> {
+        Some(self.provider)
+    }
 }
 
 fn failed(error: ort::Error) -> BackendError {

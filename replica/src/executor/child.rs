@@ -64,7 +64,8 @@ fn execute_all(orders: &mpsc::Receiver<Order>, reports: &Reports) -> io::Result<
     let mut engine = match Engine::open(&source, sizing.as_ref()) {
         Ok((engine, measured)) => {
             let memory = own_memory().unwrap_or_default();
-            reports.write(&Report::Opened(Ok(Opened { measured, memory })))?;
+            let provider = engine.provider();
+            reports.write(&Report::Opened(Ok(Opened { measured, memory, provider })))?;
             engine
         }
         Err(BackendError(why)) => return reports.write(&Report::Opened(Err(why))),

@@ -8,7 +8,7 @@ use framegate_batcher::Sizing;
 use super::{ExecuteError, Measured, warm_up::measure};
 use crate::{
     ModelOutput,
-    backend::{Backend, BackendError, BackendSource},
+    backend::{Backend, BackendError, BackendSource, Provider},
     failpoint,
     frame::Input,
 };
@@ -32,6 +32,11 @@ impl Engine {
         };
         catch_unwind(AssertUnwindSafe(open))
             .unwrap_or_else(|_| Err(BackendError("the backend panicked while opening".to_owned())))
+    }
+
+    /// What it has found to execute batches on.
+    pub(super) fn provider(&self) -> Option<Provider> {
+        self.backend.provider()
     }
 
     /// Executes a batch. After a crash it is not to be used again: what a backend is after a panic

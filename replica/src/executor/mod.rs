@@ -30,7 +30,7 @@ pub use self::{
 use self::{process::ProcessExecutor, thread::ThreadExecutor};
 use crate::{
     ModelOutput,
-    backend::{BackendError, BackendSpec, ModelFacts},
+    backend::{BackendError, BackendSpec, ModelFacts, Provider},
     frame::Input,
 };
 
@@ -68,6 +68,8 @@ pub(crate) struct Started {
     pub(crate) facts: ModelFacts,
     /// What batches cost by their size, if that was to be measured.
     pub(crate) costs: Option<BatchCosts>,
+    /// What executes the model's operators; none where that only takes time.
+    pub(crate) provider: Option<Provider>,
     /// The memory that it has to itself, in bytes. Of a thread it is what that of the process has
     /// grown by while it was opened: too much if others opened theirs at that time, too little if
     /// memory was free.
@@ -83,6 +85,7 @@ struct Opened {
     measured: Measured,
     /// See [`Started::memory`].
     memory: u64,
+    provider: Option<Provider>,
 }
 
 /// How a batch ended. A dropped sender means that the executor ended with it.
@@ -109,8 +112,8 @@ impl Executor {
             Placement::Thread => start_thread(&opening).await?,
             Placement::Process(program) => start_process(program, &opening).await?,
         };
-        let Opened { measured, memory } = opened;
-        Ok(Started { executor, facts, costs: BatchCosts::measured(&measured), memory })
+        let Opened { measured, memory, provider } = opened;
+        Ok(Started { executor, facts, costs: BatchCosts::measured(&measured), memory, provider })
     }
 
     /// Executes a batch; called only when the last one has ended.

@@ -76,7 +76,8 @@ fn open_engine(
     let before = own_memory().unwrap_or_default();
     let opened = Engine::open(&source, sizing).map(|(engine, measured)| {
         let memory = own_memory().unwrap_or_default().saturating_sub(before);
-        (engine, Opened { measured, memory })
+        let provider = engine.provider();
+        (engine, Opened { measured, memory, provider })
     });
     spec.settle(&source, opened)
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{grace::GracePeriod, pull::Worker};
 use crate::{
     Abandoned, BatchCost, FrameJob, Placement,
-    backend::{BackendError, BackendSpec, ModelFacts},
+    backend::{BackendError, BackendSpec, ModelFacts, Provider},
     executor::{Executor, Opening, Started},
     frame::FrameLoader,
 };
@@ -66,6 +66,8 @@ pub struct ReplicaStatus {
     /// The memory that it took when its model was open, in bytes, once that is known. Of a thread it
     /// is a guess: what the process has grown by meanwhile.
     pub memory: Option<u64>,
+    /// What executes its model's operators, once the model is open; none where that only takes time.
+    pub provider: Option<Provider>,
 }
 
 /// How a replica ended.
@@ -94,7 +96,14 @@ pub enum ReplicaFailure {
 impl ReplicaStatus {
     /// Of a replica that is in this state and works on nothing.
     pub fn new(state: ReplicaState) -> Self {
-        Self { state, ongoing: 0, has_served: false, process_id: None, memory: None }
+        Self {
+            state,
+            ongoing: 0,
+            has_served: false,
+            process_id: None,
+            memory: None,
+            provider: None,
+        }
     }
 }
 
@@ -125,7 +134,7 @@ impl ReplicaSpec {
             limit: self.start_timeout,
             abandoned: &self.abandoned,
         });
-        let Started { executor, facts, costs, memory } = tokio::select! {
+        let Started { executor, facts, costs, memory, provider } = tokio::select! {
             started = start => started?,
             () = drain.cancelled() => return Ok(()),
         };
@@ -136,6 +145,7 @@ impl ReplicaSpec {
             status.state = ReplicaState::Running;
             status.process_id = executor.process_id();
             status.memory = Some(memory);
+            status.provider = provider;
         });
         tracing::info!(replica = %id, "replica running");
         Worker::new(self, facts, id, executor, seat, status).pull(drain).await

@@ -23,10 +23,18 @@ pub(in crate::policy) struct RawModel {
     pub backend: Option<RawBackend>,
     #[schemars(with = "Option<RawSimulated>")]
     pub simulated: Option<Spanned<RawSimulated>>,
-    /// What its replicas compute on.
+    /// What its replicas compute on. `backend: tensorrt` is for `cuda`, which is its default.
     #[schemars(extend("default" = RawDevice::default()))]
     pub device: Option<RawDevice>,
-    /// Where its replicas run.
+    /// What is tried where the device or backend cannot be had on a machine, one after another. Without it the model is
+    /// not served there, and its pool says what is missing.
+    #[schemars(with = "Option<Vec<RawFallback>>")]
+    pub fallback: Option<Spanned<Vec<RawFallback>>>,
+    /// In which numbers an engine of TensorRT computes, `fp32` if it is not written; only with `backend: tensorrt`.
+    #[schemars(with = "Option<RawPrecision>")]
+    pub precision: Option<Spanned<RawPrecision>>,
+    /// Where its replicas run. The default of a model on `cuda` is `process`: an error of a device often leaves its process
+    /// unable to use it any more.
     #[schemars(extend("default" = RawPlacement::default()))]
     pub placement: Option<RawPlacement>,
     /// Threads that one replica computes with; at most `limits.replica_threads`.
@@ -68,6 +76,9 @@ pub(in crate::policy) enum RawBackend {
     /// ONNX Runtime.
     #[default]
     Onnx,
+    /// An engine that TensorRT builds of the model, by ONNX Runtime; what it does not take goes to CUDA. Building takes up to
+    /// minutes, once for each model, precision, largest batch and kind of device.
+    Tensorrt,
     /// A device that only takes time and answers a fixed classification, for load tests.
     Simulated,
 }
@@ -78,6 +89,29 @@ pub(in crate::policy) enum RawDevice {
     /// The machine's processor.
     #[default]
     Cpu,
+    /// A GPU of NVIDIA.
+    Cuda,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::policy) enum RawFallback {
+    /// A GPU of NVIDIA without TensorRT.
+    Cuda,
+    /// The machine's processor.
+    Cpu,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::policy) enum RawPrecision {
+    /// 32 bits, as the model is written.
+    #[default]
+    Fp32,
+    /// 16 bits where that is faster.
+    Fp16,
+    /// 8 bits. The model is quantised, or its folder holds `calibration.flatbuffers`.
+    Int8,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]

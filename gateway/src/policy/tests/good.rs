@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use framegate_replica::backend::{Precision, Provider};
+
 use super::parse_text;
 use crate::policy::{
-    Backend, Batching, Bucket, Fsync, InstanceId, JsonlSink, Limits, Overload, Place, Policy,
-    RecordMap, Retries, Selector, Server, Sink, Start, Target, load,
+    Backend, Batching, Bucket, Execution, Fsync, InstanceId, JsonlSink, Limits, Overload, Place,
+    Placement, Policy, RecordMap, Retries, Selector, Server, Sink, Start, Target, load,
 };
 
 fn ms(milliseconds: u64) -> Duration {
@@ -58,7 +60,11 @@ fn the_least_policy_has_the_documented_defaults() {
     let [model] = &models[..] else { panic!("one model") };
     assert_eq!(
         model.backend,
-        Backend::Onnx { artifact: PathBuf::from("/etc/framegate/a"), version: None }
+        Backend::Onnx {
+            artifact: PathBuf::from("/etc/framegate/a"),
+            version: None,
+            execution: on(&[Provider::Cpu], Precision::Fp32),
+        }
     );
     assert_eq!(
         (model.num_threads, model.max_batch_size, model.batching),
@@ -246,7 +252,11 @@ fn the_demo_policy_resolves() {
         assert_eq!(a.downscale_delay, down);
         assert_eq!(
             model.backend,
-            Backend::Onnx { artifact: root.join(".deps/models").join(artifact), version: None }
+            Backend::Onnx {
+                artifact: root.join(".deps/models").join(artifact),
+                version: None,
+                execution: on(&[Provider::Cpu], Precision::Fp32),
+            }
         );
         assert_eq!(
             (model.num_threads, model.max_batch_size, model.batching),
@@ -267,4 +277,34 @@ fn the_demo_policy_resolves() {
         fsync: Fsync::Never,
     };
     assert_eq!(policy.sinks, [Sink::Jsonl(jsonl)]);
+}
+
+fn on(providers: &[Provider], precision: Precision) -> Execution {
+    Execution { providers: providers.to_vec(), precision }
+}
+
+#[test]
+fn a_model_runs_on_its_device_or_else_on_what_it_may_fall_back_to() {
+    use Placement::{Process, Thread};
+    use Precision::{Fp16, Fp32, Int8};
+    use Provider::{Cpu, Cuda, TensorRt};
+    for (keys, execution, placement) in [
+        ("device: cpu", on(&[Cpu], Fp32), Thread),
+        ("device: cuda", on(&[Cuda], Fp32), Process),
+        ("device: cuda, fallback: [cpu]", on(&[Cuda, Cpu], Fp32), Process),
+        ("device: cuda, placement: thread", on(&[Cuda], Fp32), Thread),
+        ("backend: tensorrt", on(&[TensorRt], Fp32), Process),
+        ("backend: tensorrt, device: cuda, precision: fp16", on(&[TensorRt], Fp16), Process),
+        (
+            "backend: tensorrt, precision: int8, fallback: [cuda, cpu]",
+            on(&[TensorRt, Cuda, Cpu], Int8),
+            Process,
+        ),
+        ("backend: tensorrt, fallback: [cpu]", on(&[TensorRt, Cpu], Fp32), Process),
+    ] {
+        let text = format!("models: {{ m: {{ artifact: a, {keys} }} }}");
+        let model = &parse_text(&text).expect(keys).models[0];
+        let Backend::Onnx { execution: is, .. } = &model.backend else { panic!("{keys}") };
+        assert_eq!((is, model.placement), (&execution, placement), "{keys}");
+    }
 }

@@ -20,6 +20,30 @@ fn names_and_backends() {
             "models.m.artifact: a path of 1 to 4096 bytes on one line; got `a\\n`",
         ),
         (
+            "models: { ▸m: { artifact: a, backend: tensorrt, device: cpu } }",
+            "models.m: TensorRT computes on GPUs; write `device: cuda`, or `backend: onnx`",
+        ),
+        (
+            "models: { m: { artifact: a, device: cuda, fallback: ▸[cpu, cuda] } }",
+            "models.m.fallback: each must need less than what is tried before it; write `[cuda, cpu]`",
+        ),
+        (
+            "models: { m: { artifact: a, fallback: ▸[cpu] } }",
+            "models.m.fallback: each must need less than what is tried before it;",
+        ),
+        (
+            "models: { m: { artifact: a, device: cuda, precision: ▸fp16 } }",
+            "models.m.precision: only with `backend: tensorrt`;",
+        ),
+        (
+            "models: { ▸m: { backend: simulated, device: cuda, simulated: { base: 5ms, per_item: 1ms } } }",
+            "models.m: a simulated model uses no device; remove `device: cuda`",
+        ),
+        (
+            "models: { m: { backend: simulated, fallback: ▸[cpu], simulated: { base: 5ms, per_item: 1ms } } }",
+            "models.m.fallback: only with a model that is loaded; remove this",
+        ),
+        (
             "models: { ▸m: { backend: simulated } }",
             "models.m: the simulated backend needs its times",
         ),

@@ -48,12 +48,12 @@ fn unknown_keys_are_refused_with_the_nearest() {
 fn what_this_build_does_not_have_is_refused() {
     assert_refused(&[
         (
-            "models: { m: { backend: ▸tensorrt } }",
-            "models.m.backend: `tensorrt` is not accepted; write one of `onnx`,",
+            "models: { m: { backend: ▸openvino } }",
+            "models.m.backend: `openvino` is not accepted; write one of `onnx`, `tensorrt`,",
         ),
         (
-            "models: { m: { device: ▸cuda } }",
-            "models.m.device: `cuda` is not accepted; write one of `cpu`",
+            "models: { m: { device: ▸gpu } }",
+            "models.m.device: `gpu` is not accepted; did you mean `cpu`?",
         ),
         ("models: { m: { placement: ▸remote } }", "models.m.placement: `remote` is not accepted;"),
         (
