@@ -70,10 +70,10 @@ fn write_model(f: &mut fmt::Formatter, model: &Model) -> fmt::Result {
     match &model.backend {
         Backend::Onnx { artifact, version, execution } => {
             let (name, threads) = (&model.name, model.num_threads);
-            let artifact_shown = artifact.display();
             writeln!(
                 f,
-                "model {name}: onnx {artifact_shown} on {execution}, num_threads {threads}"
+                "model {name}: onnx {}, num_threads {threads}, on {execution}",
+                artifact.display()
             )?;
             write_unreadable(f, artifact, *version)?;
         }
