@@ -67,5 +67,5 @@ def test_a_right_policy_is_summed_up(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     shown = ended.stdout.splitlines()
     assert f"bucket frames: {tmp_path}/b" in shown
-    model = shown.index(f"model m: onnx {tmp_path}/a, num_threads 1")
+    model = shown.index(f"model m: onnx {tmp_path}/a, num_threads 1, on cpu")
     assert shown[model + 1].startswith(f"  cannot be served here: {tmp_path}/a/model.yaml: ")
