@@ -43,13 +43,16 @@ pub(super) fn settings(quality: u8) -> Vec<String> {
     .to_vec()
 }
 
-/// Fails unless ffmpeg can be started.
-pub(super) async fn check() -> anyhow::Result<()> {
+/// What ffmpeg says of itself.
+///
+/// # Errors
+/// When it cannot be started.
+pub(crate) async fn version() -> anyhow::Result<String> {
     let mut command = Command::new("ffmpeg");
     command.arg("-version");
     let ended = run(command).await?;
     ensure!(ended.status.success(), "ffmpeg does not run: {}", ended.stderr.trim());
-    Ok(())
+    Ok(ended.stdout.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Writes the video's frames as `000001.jpg`… into the folder, at their own size and rate.

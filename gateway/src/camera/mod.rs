@@ -11,7 +11,7 @@ mod options;
 // Clips become objects of the bucket.
 mod clip;
 mod clip_name;
-mod ffmpeg;
+pub(crate) mod ffmpeg;
 mod staging;
 mod store;
 

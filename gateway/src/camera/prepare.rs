@@ -85,7 +85,7 @@ impl Feeds {
                 options.cameras,
                 options.clips.len()
             );
-            ffmpeg::check().await?;
+            ffmpeg::version().await?;
         }
         let mut feeds = Vec::new();
         for source in &options.clips {

@@ -12,8 +12,8 @@ pub struct Options {
 }
 
 /// Prints what this machine offers.
-pub fn run(options: &Options) -> ExitCode {
-    let report = examine();
+pub async fn run(options: &Options) -> ExitCode {
+    let report = examine().await;
     if !options.json {
         output::line(report.to_string().trim_end());
         return ExitCode::SUCCESS;

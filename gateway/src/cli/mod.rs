@@ -135,7 +135,7 @@ pub fn run() -> ExitCode {
             Command::Top(options) => top::run(options).await,
             Command::Record(options) => record::run(options).await,
             Command::Simulate(options) => simulate::run(&options),
-            Command::Doctor(options) => doctor::run(&options),
+            Command::Doctor(options) => doctor::run(&options).await,
             Command::Docs(options) => docs::run(&options),
             Command::Replica => replica::run(),
         }

@@ -1,5 +1,6 @@
 //! `framegate doctor`: what this machine offers, what each part that is missing would enable, and how to get it.
 
+mod look;
 mod parts;
 mod report;
 

@@ -1,8 +1,6 @@
 //! From the running policy and the next one: what is different, and what becomes of each part. Pure.
 
 use super::difference::{Change, Effect, compare, whole};
-use framegate_replica::backend::Provider;
-
 use crate::policy::{Backend, Batching, Bucket, Delivery, Ingest, Model, Policy, Sink, shown};
 
 /// What a change of the policy does.
@@ -133,8 +131,8 @@ fn of_model(key: &str, old: &Model, new: &Model) -> Effect {
     let is_sized = |model: &Model| matches!(model.batching, Batching::LatencySlo(_));
     let is_measured = (is_sized(old) || is_sized(new)) && BATCHING.contains(&key);
     // An engine is built for the largest batch.
-    let is_built = |model: &Model| matches!(&model.backend, Backend::Onnx { execution, .. } if execution.providers.contains(&Provider::TensorRt));
-    let is_built = key == "max_batch_size" && (is_built(old) || is_built(new));
+    let has_engine = |model: &Model| matches!(&model.backend, Backend::Onnx { execution, .. } if execution.has_engine());
+    let is_built = key == "max_batch_size" && (has_engine(old) || has_engine(new));
     let is_in_place = IN_PLACE.contains(&key) || key.starts_with("autoscaling.");
     if is_in_place && !is_measured && !is_built { Effect::InPlace } else { Effect::NewReplicas }
 }

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use framegate_batcher::PoolQueue;
 use framegate_replica::{
     Abandoned, ArtifactFolder, BatchCost, Placement, Program, ReplicaSpec,
-    backend::{BackendSpec, Execution, ModelFacts, OnnxRuntime},
+    backend::{BackendSpec, ModelFacts, OnnxRuntime},
     frame::{
         Bucket, Buckets, Fit, FrameLoader, ImageLimits, InputGeometry, LoaderLimits, S3Bucket,
     },
@@ -147,10 +147,8 @@ fn backend(model: &Model, runtime: &OnnxRuntime) -> BackendSpec {
             // again by each replica that starts, and the failure of the last one is told.
             let _ = folder.read();
             let (runtime, num_threads) = (runtime.clone(), model.num_threads);
-            let policy::Execution { providers, precision } = execution.clone();
-            let execution =
-                Execution { providers, precision, max_batch_size: model.max_batch_size };
-            BackendSpec::Onnx { runtime, folder, num_threads, execution }
+            let (execution, max_batch_size) = (execution.clone(), model.max_batch_size);
+            BackendSpec::Onnx { runtime, folder, num_threads, execution, max_batch_size }
         }
         Backend::Simulated { base, per_item, fetch } => {
             let input = fetch.then_some(SIMULATED_INPUT);

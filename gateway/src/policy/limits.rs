@@ -78,14 +78,16 @@ fn default_threads() -> usize {
     available_parallelism().map_or(2, |cores| 2 * cores.get())
 }
 
-/// The rest is for frames, connections and the system. What the process may use is what its control
-/// group allows, else all that the machine has; a system that says neither sets no limit.
+/// The rest is for frames, connections and the system. One that does not say sets no limit.
 fn default_memory() -> u64 {
-    let Ok(mut system) = System::new() else { return REPLICA_MEMORY.most };
+    usable_memory().map_or(REPLICA_MEMORY.most, |may_use| may_use / 4 * 3)
+}
+
+/// Bytes of memory that the process may use: what its control group allows, else all that the machine
+/// has. None if the system says neither.
+pub(crate) fn usable_memory() -> Option<u64> {
+    let mut system = System::new().ok()?;
     system.refresh_memory();
     let allowed = system.cgroup_limits().map(|limits| limits.total_memory);
-    match allowed.unwrap_or(u64::MAX).min(system.total_memory()) {
-        0 => REPLICA_MEMORY.most,
-        may_use => may_use / 4 * 3,
-    }
+    Some(allowed.unwrap_or(u64::MAX).min(system.total_memory())).filter(|may_use| *may_use > 0)
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use framegate_replica::backend::Execution;
 use serde_saphyr::Spanned;
 
 use super::autoscaling::Autoscaling;
 use super::checks::{Checks, is_name, name_reason};
-use super::execution::Execution;
+use super::execution;
 use super::key::Key;
 use super::paths::Base;
 use super::raw::{Entries, RawBackend, RawModel, RawPlacement, RawSimulated, Text};
@@ -190,7 +191,7 @@ impl Backend {
         let folder = raw.artifact.as_ref().map(|text| base.path(text, checks)).unwrap_or_default();
         let written = raw.version.as_ref().map(|text| checks.required(text, version::VERSION));
         let (artifact, version) = version::resolve(folder, written);
-        Self::Onnx { artifact, version, execution: Execution::resolve(name, raw, checks) }
+        Self::Onnx { artifact, version, execution: execution::resolve(name, raw, checks) }
     }
 
     fn simulated(name: &Text, raw: &RawModel, checks: &mut Checks) -> Self {
@@ -203,7 +204,7 @@ impl Backend {
         if let Some(version) = &raw.version {
             checks.wrong(version, "only with `artifact`; remove this");
         }
-        Execution::refuse(name, raw, checks);
+        execution::refuse(name, raw, checks);
         match &raw.simulated {
             Some(Spanned { value, .. }) => Self::timed(value, checks),
             None => {

@@ -6,15 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use framegate_replica::{
-    backend::Provider,
+    backend::Execution,
     frame::{S3Credentials, S3Options},
 };
 
 use super::units::{BYTES, PIXEL_COUNT, show_duration};
 use super::{
-    Autoscaling, Backend, Batching, Bucket, Delivery, Execution, Fsync, Ingest, InstanceId,
-    JsonlSink, KafkaSink, Limits, Model, Overload, Place, Placement, RecordMap, Retries, Rotation,
-    Security, Selector, Server, Sink, Start, Target,
+    Autoscaling, Backend, Batching, Bucket, Delivery, Fsync, Ingest, InstanceId, JsonlSink,
+    KafkaSink, Limits, Model, Overload, Place, Placement, RecordMap, Retries, Rotation, Security,
+    Selector, Server, Sink, Start, Target,
 };
 
 /// The keys of a mapping and their values, those that are not written too. Keys of mappings in it have its key before a
@@ -158,10 +158,7 @@ fn backend(backend: &Backend) -> Keys {
 }
 
 fn kind(execution: &Execution) -> &'static str {
-    match execution.providers.first() {
-        Some(Provider::TensorRt) => "tensorrt",
-        _ => "onnx",
-    }
+    if execution.has_engine() { "tensorrt" } else { "onnx" }
 }
 
 /// The folder as it is written: above the version's own.

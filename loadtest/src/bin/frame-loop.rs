@@ -1,5 +1,6 @@
 //! The frame job without a server: threads that read frames, decode, resize and classify them, each
-//! with a session of its own, as fast as they can. On CPUs, where batches do not pay, no gateway is faster.
+//! with a session of its own, as fast as they can. On CPUs batches do not pay, so no gateway that decodes whole frames,
+//! as this does, is faster.
 //!
 //! The job is that of the `efficientnet-lite0` artifact: an image at half its size where that suffices,
 //! the short side to 256, the middle 224 x 224 of it, `(pixel - 127) / 128`, the class with the highest

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What executes the operators of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What executes the operators of a model, by what it needs of a machine: the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Provider {
     /// The machine's processor.
     Cpu,
@@ -34,14 +34,17 @@ pub struct Execution {
     pub providers: Vec<Provider>,
     /// Of an engine.
     pub precision: Precision,
-    /// Entries in a batch at most, which an engine is built for.
-    pub max_batch_size: usize,
 }
 
 impl Execution {
-    /// By the processor alone.
-    pub fn cpu(max_batch_size: usize) -> Self {
-        Self { providers: vec![Provider::Cpu], precision: Precision::default(), max_batch_size }
+    /// Whether a GPU is what is tried first.
+    pub fn wants_gpu(&self) -> bool {
+        self.providers.first() != Some(&Provider::Cpu)
+    }
+
+    /// Whether an engine may have to be built, for batches of a bounded size.
+    pub fn has_engine(&self) -> bool {
+        self.providers.contains(&Provider::TensorRt)
     }
 }
 
@@ -54,6 +57,15 @@ impl Provider {
             Self::TensorRt => "tensorrt",
         }
     }
+
+    /// Whether this program was built with it.
+    pub fn is_built(self) -> bool {
+        match self {
+            Self::Cpu => true,
+            Self::Cuda => cfg!(feature = "cuda"),
+            Self::TensorRt => cfg!(feature = "tensorrt"),
+        }
+    }
 }
 
 impl Precision {
@@ -64,6 +76,14 @@ impl Precision {
             Self::Fp16 => "fp16",
             Self::Int8 => "int8",
         }
+    }
+}
+
+/// `tensorrt, else cuda, else cpu`.
+impl fmt::Display for Execution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.providers.iter().map(|provider| provider.name()).collect();
+        f.write_str(&names.join(", else "))
     }
 }
 

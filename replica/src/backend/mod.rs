@@ -11,10 +11,11 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use execution::{Execution, Precision, Provider};
+use onnx::OnnxModel;
 pub use onnx::{OnnxRuntime, OnnxRuntimeAbout, OnnxRuntimeError};
 
 use crate::{
-    Artifact, ArtifactFolder, ModelOutput,
+    ArtifactFolder, ModelOutput,
     frame::{Input, InputGeometry},
 };
 
@@ -60,6 +61,8 @@ pub enum BackendSpec {
         num_threads: usize,
         /// What its operators run on.
         execution: Execution,
+        /// Entries in a batch at most, which an engine is built for.
+        max_batch_size: usize,
     },
     /// A device that only takes time and answers a fixed classification.
     Simulated {
@@ -84,9 +87,7 @@ pub(crate) enum BackendSource {
         /// Each process has its own.
         #[serde(skip)]
         runtime: OnnxRuntime,
-        artifact: Arc<Artifact>,
-        num_threads: usize,
-        execution: Execution,
+        model: OnnxModel,
     },
     /// See [`BackendSpec::Simulated`].
     Simulated { base: Duration, per_item: Duration, input: Option<InputGeometry> },
@@ -102,11 +103,12 @@ impl BackendSpec {
     /// When they cannot be read. A later try may succeed.
     pub(crate) fn source(&self) -> Result<BackendSource, BackendError> {
         Ok(match self {
-            Self::Onnx { runtime, folder, num_threads, execution } => {
+            Self::Onnx { runtime, folder, num_threads, execution, max_batch_size } => {
                 let artifact = folder.read().map_err(|error| BackendError(error.to_string()))?;
-                let (runtime, num_threads) = (runtime.clone(), *num_threads);
                 let execution = execution.clone();
-                BackendSource::Onnx { runtime, artifact, num_threads, execution }
+                let (num_threads, max_batch_size) = (*num_threads, *max_batch_size);
+                let model = OnnxModel { artifact, execution, num_threads, max_batch_size };
+                BackendSource::Onnx { runtime: runtime.clone(), model }
             }
             Self::Simulated { base, per_item, facts } => {
                 BackendSource::Simulated { base: *base, per_item: *per_item, input: facts.input }
@@ -127,7 +129,10 @@ impl BackendSpec {
         opened: Result<T, BackendError>,
     ) -> Result<(T, ModelFacts), BackendError> {
         match (self, source) {
-            (Self::Onnx { folder, .. }, BackendSource::Onnx { artifact, .. }) => {
+            (
+                Self::Onnx { folder, .. },
+                BackendSource::Onnx { model: OnnxModel { artifact, .. }, .. },
+            ) => {
                 let opened = opened.inspect_err(|_| folder.forget(artifact))?;
                 if !folder.keep(artifact) {
                     let changed = "the model's files changed while it was opened";
@@ -161,9 +166,7 @@ impl BackendSource {
     /// its artifact names. A later try may succeed.
     pub(crate) fn open(&self) -> Result<Box<dyn Backend>, BackendError> {
         Ok(match self {
-            Self::Onnx { runtime, artifact, num_threads, execution } => {
-                Box::new(onnx::open(runtime, artifact, execution, *num_threads)?)
-            }
+            Self::Onnx { runtime, model } => Box::new(onnx::open(runtime, model)?),
             Self::Simulated { base, per_item, .. } => {
                 Box::new(simulated::SimulatedBackend::new(*base, *per_item))
             }
@@ -175,7 +178,7 @@ impl BackendSource {
     /// The size and fit of its input, if it looks at frames.
     pub(crate) fn geometry(&self) -> Option<&InputGeometry> {
         match self {
-            Self::Onnx { artifact, .. } => Some(&artifact.input.geometry),
+            Self::Onnx { model, .. } => Some(&model.artifact.input.geometry),
             Self::Simulated { input, .. } => input.as_ref(),
             #[cfg(test)]
             Self::Test(_) => None,

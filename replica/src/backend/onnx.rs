@@ -3,6 +3,8 @@ mod engine;
 #[cfg(feature = "cuda")]
 mod gpu;
 mod session;
+#[cfg(feature = "tensorrt")]
+mod tensorrt;
 mod unavailable;
 mod values;
 
@@ -13,6 +15,8 @@ use std::{
 };
 
 use ort::{environment::Environment, session::Session, value::TensorRef};
+
+use serde::{Deserialize, Serialize};
 
 use self::values::{Outputs, signature};
 use super::{Backend, BackendError, Execution, ModelFacts, Provider, tensor::Normaliser};
@@ -37,8 +41,6 @@ pub struct OnnxRuntimeAbout {
     pub path: PathBuf,
     /// What it says of its build.
     pub build: &'static str,
-    /// What it and this program were built with; whether a machine has what that needs is another matter.
-    pub providers: Vec<Provider>,
 }
 
 /// Why ONNX Runtime is not to be had.
@@ -70,9 +72,7 @@ impl OnnxRuntime {
     pub fn about(&self) -> Result<OnnxRuntimeAbout, OnnxRuntimeError> {
         self.environment()?;
         let path = find_library().ok_or(OnnxRuntimeError::NotFound)?;
-        let all = [Provider::Cpu, Provider::Cuda, Provider::TensorRt];
-        let providers = all.into_iter().filter(|provider| unavailable::is_in_library(*provider));
-        Ok(OnnxRuntimeAbout { path, build: ort::info(), providers: providers.collect() })
+        Ok(OnnxRuntimeAbout { path, build: ort::info() })
     }
 
     /// The library's environment. Loads it unless it is loaded: from `ORT_DYLIB_PATH`, else from
@@ -122,15 +122,21 @@ pub(super) struct OnnxBackend {
     values: Vec<f32>,
 }
 
-/// Opens a session of the artifact.
-pub(super) fn open(
-    runtime: &OnnxRuntime,
-    artifact: &Arc<Artifact>,
-    execution: &Execution,
-    num_threads: usize,
-) -> Result<OnnxBackend, BackendError> {
+/// A model's files as they were read, and how it is executed. It can be sent to another process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OnnxModel {
+    pub(super) artifact: Arc<Artifact>,
+    pub(super) execution: Execution,
+    /// Within one operator.
+    pub(super) num_threads: usize,
+    /// Entries in a batch at most.
+    pub(super) max_batch_size: usize,
+}
+
+/// Opens a session of the model.
+pub(super) fn open(runtime: &OnnxRuntime, model: &OnnxModel) -> Result<OnnxBackend, BackendError> {
     let environment = runtime.environment().map_err(|error| BackendError(error.to_string()))?;
-    OnnxBackend::open(&environment, artifact.clone(), execution, num_threads)
+    OnnxBackend::open(&environment, model)
 }
 
 /// What an artifact says of its model.
@@ -139,13 +145,9 @@ pub(super) fn facts(artifact: &Artifact) -> ModelFacts {
 }
 
 impl OnnxBackend {
-    fn open(
-        environment: &Environment,
-        artifact: Arc<Artifact>,
-        execution: &Execution,
-        num_threads: usize,
-    ) -> Result<Self, BackendError> {
-        let (session, provider) = session::open(environment, &artifact, execution, num_threads)?;
+    fn open(environment: &Environment, model: &OnnxModel) -> Result<Self, BackendError> {
+        let (session, provider) = session::open(environment, model)?;
+        let artifact = model.artifact.clone();
         let task = artifact.task.fit(&artifact.input, &signature(&session))?;
         let normaliser = Normaliser::new(&artifact.input);
         Ok(Self { session, provider, artifact, task, normaliser, values: Vec::new() })

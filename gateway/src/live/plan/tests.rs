@@ -148,6 +148,15 @@ fn batches_that_are_measured_need_replicas_that_measure() {
 }
 
 #[test]
+fn an_engine_is_built_for_the_largest_batch() {
+    let engine = "backend: tensorrt, max_batch_size: 8";
+    let running = policy(&RUNNING.replace("max_batch_size: 8", engine));
+    let next =
+        policy(&RUNNING.replace("max_batch_size: 8", "backend: tensorrt, max_batch_size: 9"));
+    assert_eq!(Plan::new(&running, &next).pools, [PoolStep::Open, PoolStep::Keep]);
+}
+
+#[test]
 fn models_come_and_go() {
     let renamed = plan(&[("  device:", "  another:"), ("[device]", "[another]")]);
     assert_eq!(renamed.pools, [PoolStep::Keep, PoolStep::Open]);

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use framegate_replica::backend::{Precision, Provider};
+use framegate_replica::backend::{Execution, Precision, Provider};
 
 use super::parse_text;
 use crate::policy::{
-    Backend, Batching, Bucket, Execution, Fsync, InstanceId, JsonlSink, Limits, Overload, Place,
-    Placement, Policy, RecordMap, Retries, Selector, Server, Sink, Start, Target, load,
+    Backend, Batching, Bucket, Fsync, InstanceId, JsonlSink, Limits, Overload, Place, Placement,
+    Policy, RecordMap, Retries, Selector, Server, Sink, Start, Target, load,
 };
 
 fn ms(milliseconds: u64) -> Duration {

@@ -9,10 +9,8 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{
-    artifact::{Artifact, InputSpec},
-    backend::Execution,
-};
+use super::OnnxModel;
+use crate::{artifact::InputSpec, backend::Execution};
 
 /// The shapes of a model's input that an engine is built for, as ONNX Runtime writes them:
 /// `NAME:1x3x224x224`.
@@ -37,12 +35,8 @@ impl Profile {
 ///
 /// # Errors
 /// When the model cannot be read.
-pub(super) fn name(
-    artifact: &Artifact,
-    execution: &Execution,
-    made_with: &str,
-) -> io::Result<String> {
-    let Execution { precision, max_batch_size, .. } = execution;
+pub(super) fn name(model: &OnnxModel, made_with: &str) -> io::Result<String> {
+    let OnnxModel { artifact, execution: Execution { precision, .. }, max_batch_size, .. } = model;
     let mut hash = hash_of(&artifact.model)?;
     hash.update(format!("{precision:?} {max_batch_size} {made_with}"));
     let mut name = format!("{}-", artifact.name);
@@ -68,11 +62,11 @@ fn hash_of(model: &Path) -> io::Result<Sha256> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashSet, fs};
+    use std::{collections::HashSet, fs, sync::Arc};
 
     use super::*;
     use crate::{
-        artifact::{Channels, Task},
+        artifact::{Artifact, Channels, Task},
         backend::{Precision, Provider},
         frame::{Fit, InputGeometry},
     };
@@ -93,34 +87,32 @@ mod tests {
     fn an_engine_is_found_again_by_the_same_and_by_nothing_else() {
         let folder = tempfile::TempDir::new().unwrap();
         let model = folder.path().join("model.onnx");
-        let artifact = Artifact {
+        let artifact = Arc::new(Artifact {
             name: "detector".into(),
             version: "1".into(),
             model: model.clone(),
             input: input(),
             task: Task::Tensors { outputs: Vec::new() },
+        });
+        let of = |precision, max_batch_size| {
+            let execution = Execution { providers: vec![Provider::TensorRt], precision };
+            OnnxModel { artifact: artifact.clone(), execution, num_threads: 1, max_batch_size }
         };
-        let fp32 = Execution::cpu(8);
-        let execution = |precision, max_batch_size| {
-            let providers = vec![Provider::TensorRt];
-            Execution { providers, precision, max_batch_size }
-        };
+        let models = [of(Precision::Fp32, 8), of(Precision::Fp16, 8), of(Precision::Fp32, 16)];
         let mut names = HashSet::new();
         for bytes in ["a model", "another"] {
             fs::write(&model, bytes).unwrap();
-            for execution in
-                [fp32.clone(), execution(Precision::Fp16, 8), execution(Precision::Fp32, 16)]
-            {
+            for model in &models {
                 for made_with in ["10.13 L4", "10.14 L4", "10.13 A10"] {
-                    let first = name(&artifact, &execution, made_with).unwrap();
+                    let first = name(model, made_with).unwrap();
                     assert!(first.starts_with("detector-"), "{first}");
-                    assert_eq!(name(&artifact, &execution, made_with).unwrap(), first);
+                    assert_eq!(name(model, made_with).unwrap(), first);
                     names.insert(first);
                 }
             }
         }
         assert_eq!(names.len(), 2 * 3 * 3);
         fs::remove_file(model).unwrap();
-        assert!(name(&artifact, &fp32, "").is_err());
+        assert!(name(&models[0], "").is_err());
     }
 }

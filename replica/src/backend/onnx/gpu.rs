@@ -2,10 +2,8 @@
 
 use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch, cuda::ConvAlgorithmSearch};
 
-use crate::{
-    artifact::Artifact,
-    backend::{Execution, Provider},
-};
+use super::OnnxModel;
+use crate::backend::Provider;
 
 /// The providers of ONNX Runtime, in the order in which they are asked for each operator; that of the
 /// processor comes last by itself.
@@ -14,14 +12,19 @@ use crate::{
 /// When this program was built without, or there is no place for engines.
 pub(super) fn providers(
     provider: Provider,
-    artifact: &Artifact,
-    execution: &Execution,
+    model: &OnnxModel,
 ) -> ort::Result<Vec<ExecutionProviderDispatch>> {
     match provider {
         Provider::Cpu => Ok(Vec::new()),
         Provider::Cuda => Ok(vec![cuda()]),
         // What an engine does not take goes to CUDA.
-        Provider::TensorRt => Ok(vec![tensorrt::provider(artifact, execution)?, cuda()]),
+        #[cfg(feature = "tensorrt")]
+        Provider::TensorRt => Ok(vec![super::tensorrt::provider(model)?, cuda()]),
+        #[cfg(not(feature = "tensorrt"))]
+        Provider::TensorRt => {
+            let _ = model;
+            Err(super::session::not_built())
+        }
     }
 }
 
@@ -33,77 +36,4 @@ fn cuda() -> ExecutionProviderDispatch {
         .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
         .build()
         .error_on_failure()
-}
-
-#[cfg(not(feature = "tensorrt"))]
-mod tensorrt {
-    use super::{Artifact, Execution, ExecutionProviderDispatch};
-
-    pub(super) fn provider(_: &Artifact, _: &Execution) -> ort::Result<ExecutionProviderDispatch> {
-        Err(ort::Error::new("this program was built without"))
-    }
-}
-
-#[cfg(feature = "tensorrt")]
-mod tensorrt {
-    use std::{env, fs, io, path::PathBuf};
-
-    use super::{Artifact, Execution, ExecutionProviderDispatch, ep};
-    use crate::backend::{
-        Precision, nvidia,
-        onnx::engine::{self, Profile},
-    };
-
-    /// Where engines are kept, if the environment says so.
-    const FOLDER: &str = "FRAMEGATE_ENGINES";
-    /// What an artifact's folder may hold: scales of its activations, as ONNX Runtime writes them.
-    const CALIBRATION: &str = "calibration.flatbuffers";
-
-    /// TensorRT, which takes the engine that was built before, or builds it.
-    pub(super) fn provider(
-        artifact: &Artifact,
-        execution: &Execution,
-    ) -> ort::Result<ExecutionProviderDispatch> {
-        let folder = folder(artifact, execution);
-        let folder = folder.map_err(|error| ort::Error::new(format!("engines: {error}")))?;
-        let Profile { least, most } = Profile::new(&artifact.input, execution.max_batch_size);
-        let precision = execution.precision;
-        let provider = ep::TensorRT::default()
-            .with_engine_cache(true)
-            .with_engine_cache_path(folder.display())
-            .with_timing_cache(true)
-            .with_timing_cache_path(folder.display())
-            .with_profile_min_shapes(least)
-            // Batches are full where it matters.
-            .with_profile_opt_shapes(&most)
-            .with_profile_max_shapes(&most)
-            .with_fp16(precision != Precision::Fp32)
-            .with_int8(precision == Precision::Int8);
-        let calibration = artifact.model.with_file_name(CALIBRATION);
-        let provider = match precision {
-            Precision::Int8 if calibration.exists() => {
-                provider.with_int8_calibration_table_name(calibration.display())
-            }
-            _ => provider,
-        };
-        Ok(provider.build().error_on_failure())
-    }
-
-    /// The folder of this model's engines, which is made.
-    fn folder(artifact: &Artifact, execution: &Execution) -> io::Result<PathBuf> {
-        let devices = nvidia::devices().into_iter().flatten().map(|device| device.name);
-        let (devices, version) = (devices.collect::<Vec<_>>(), nvidia::tensorrt_version());
-        let made_with = format!("{version:?} {devices:?} {}", ort::info());
-        let folder = engines()?.join(engine::name(artifact, execution, &made_with)?);
-        fs::create_dir_all(&folder)?;
-        Ok(folder)
-    }
-
-    fn engines() -> io::Result<PathBuf> {
-        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let cache = || set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-        let folder = set(FOLDER).or_else(|| Some(cache()?.join("framegate/engines")));
-        let nowhere = || io::Error::other(format!("there is no place for them: set {FOLDER}"));
-        folder.ok_or_else(nowhere)
-    }
 }

@@ -8,11 +8,8 @@ use ort::{
     },
 };
 
-use super::unavailable::Unavailable;
-use crate::{
-    artifact::Artifact,
-    backend::{BackendError, Execution, Provider},
-};
+use super::{OnnxModel, unavailable::Unavailable};
+use crate::backend::{BackendError, Provider};
 
 /// A session, and what executes it. What was tried before in vain is told to the log.
 ///
@@ -20,14 +17,13 @@ use crate::{
 /// When none of the providers opens the model: why each of them does not.
 pub(super) fn open(
     environment: &Environment,
-    artifact: &Artifact,
-    execution: &Execution,
-    num_threads: usize,
+    model: &OnnxModel,
 ) -> Result<(Session, Provider), BackendError> {
+    let OnnxModel { artifact, execution, num_threads, .. } = model;
     let mut refused: Vec<Unavailable> = Vec::new();
     for &provider in &execution.providers {
-        let builder = builder(environment, num_threads);
-        let builder = builder.and_then(|builder| with(builder, provider, artifact, execution));
+        let builder = builder(environment, *num_threads);
+        let builder = builder.and_then(|builder| with(builder, provider, model));
         let session = builder.and_then(|mut builder| builder.commit_from_file(&artifact.model));
         match session {
             Ok(session) => {
@@ -55,15 +51,10 @@ fn builder(environment: &Environment, num_threads: usize) -> ort::Result<Session
 }
 
 #[cfg(not(feature = "cuda"))]
-fn with(
-    builder: SessionBuilder,
-    provider: Provider,
-    _: &Artifact,
-    _: &Execution,
-) -> ort::Result<SessionBuilder> {
+fn with(builder: SessionBuilder, provider: Provider, _: &OnnxModel) -> ort::Result<SessionBuilder> {
     match provider {
         Provider::Cpu => Ok(builder),
-        Provider::Cuda | Provider::TensorRt => Err(ort::Error::new("this program lacks it")),
+        Provider::Cuda | Provider::TensorRt => Err(not_built()),
     }
 }
 
@@ -71,9 +62,13 @@ fn with(
 fn with(
     builder: SessionBuilder,
     provider: Provider,
-    artifact: &Artifact,
-    execution: &Execution,
+    model: &OnnxModel,
 ) -> ort::Result<SessionBuilder> {
-    let providers = super::gpu::providers(provider, artifact, execution)?;
-    Ok(builder.with_execution_providers(providers)?)
+    Ok(builder.with_execution_providers(super::gpu::providers(provider, model)?)?)
+}
+
+/// What stands for the words of ONNX Runtime where it was not asked.
+#[cfg(not(feature = "tensorrt"))]
+pub(super) fn not_built() -> ort::Error {
+    ort::Error::new("this program was built without")
 }

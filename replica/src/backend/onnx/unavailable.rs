@@ -31,7 +31,7 @@ impl Unavailable {
     pub(super) fn of(provider: Provider, said: &str) -> Self {
         let cause = match provider {
             Provider::Cpu => Cause::Unknown,
-            _ if !is_built(provider) => Cause::NotBuilt,
+            _ if !provider.is_built() => Cause::NotBuilt,
             _ if !is_in_library(provider) => Cause::NotInLibrary,
             _ if !nvidia::has_driver() => Cause::NoDriver,
             _ => Cause::Unknown,
@@ -40,17 +40,8 @@ impl Unavailable {
     }
 }
 
-/// Whether this program was built with it.
-pub(super) fn is_built(provider: Provider) -> bool {
-    match provider {
-        Provider::Cpu => true,
-        Provider::Cuda => cfg!(feature = "cuda"),
-        Provider::TensorRt => cfg!(feature = "tensorrt"),
-    }
-}
-
 /// Whether the library of ONNX Runtime, which must be loaded, was built with it.
-pub(super) fn is_in_library(provider: Provider) -> bool {
+fn is_in_library(provider: Provider) -> bool {
     #[cfg(any(feature = "cuda", feature = "tensorrt"))]
     use ort::ep::ExecutionProvider;
     match provider {
